@@ -1,0 +1,88 @@
+"""Credit: a journey's value given to its touches by their weights, to the last minor unit.
+
+For each journey the credits are those of `service.kit.money.allocate`: parts rounded down, then one
+unit each to the largest remainders, ties from the front, negative values mirrored. Here it is done
+for all journeys at once in 64-bit integers. With W the sum of a journey's weights (below 2**31) and
+V = q W + r, the rounded-down part of weight w is q w + floor(r w / W), and r w stays below 2**62.
+"""
+
+import numpy as np
+
+from service.attribution.journeys import Ints
+from service.attribution.segments import WEIGHT_LIMIT, blocks, journey_of, segment_sums
+
+_REMAINDER_BITS = 31
+_LOWEST = np.iinfo(np.int64).min
+
+
+def allocate_journeys(totals: Ints, weights: Ints, offsets: Ints) -> Ints:
+    """Credit of every touch; in each journey it adds up to the journey's total.
+
+    Args:
+        totals: int64[n], minor units or millionths of a count, either sign.
+        weights: int64[m] >= 0, each journey's sum below 2**31.
+        offsets: int64[n + 1] from 0 to m.
+    Returns:
+        int64[m]. A journey whose weights are all zero (nothing eligible) gets no credit at all: its
+        total is unattributed.
+    Raises:
+        ValueError: lengths that do not belong together, a negative weight, a sum of 2**31 or more.
+    """
+    _check(totals, weights, offsets)
+    credit = np.empty(len(weights), dtype=np.int64)
+    for first, end in blocks(offsets):
+        start, stop = offsets[first], offsets[end]
+        inside = offsets[first : end + 1] - start
+        credit[start:stop] = _allocate_block(totals[first:end], weights[start:stop], inside)
+    return credit
+
+
+def _check(totals: Ints, weights: Ints, offsets: Ints) -> None:
+    if len(offsets) != len(totals) + 1 or offsets[0] != 0 or offsets[-1] != len(weights):
+        raise ValueError("offsets must run from 0 to the number of weights, one more than totals")
+    if np.any(offsets[1:] < offsets[:-1]):
+        raise ValueError("offsets must not fall")
+    if len(weights) and weights.min() < 0:
+        raise ValueError("a weight is negative")
+    if len(totals) and totals.min() == _LOWEST:
+        raise ValueError("a total has no mirror in 64 bits")
+
+
+def _allocate_block(totals: Ints, weights: Ints, offsets: Ints) -> Ints:
+    sums = segment_sums(weights, offsets)
+    if sums.max() >= WEIGHT_LIMIT:
+        raise ValueError("the weights of a journey add up to 2**31 or more")
+    divisors = np.maximum(sums, 1)
+    quotients, rests = np.divmod(np.abs(totals), divisors)
+    owner = journey_of(np.diff(offsets))
+    products = rests.take(owner) * weights
+    divisor = divisors.take(owner)
+    parts = products // divisor
+    leftovers = rests - segment_sums(parts, offsets)
+    products -= parts * divisor
+    parts += quotients.take(owner) * weights
+    # A weight sum of zero makes its whole total a quotient, spread over weights of zero: no credit.
+    if np.any(leftovers):
+        parts[_served(leftovers, products, owner, offsets)] += 1
+    if totals.min() < 0:
+        parts *= np.where(totals < 0, -1, 1).take(owner)
+    return parts
+
+
+def _served(leftovers: Ints, remainders: Ints, owner: Ints, offsets: Ints) -> Ints:
+    """Indices of the touches that get one of their journey's leftover units.
+
+    Sorting unique keys (journey, largest remainder first, position) by value is several times
+    faster than sorting indices by three columns. The key fits in 63 bits: a block has at most 2**14
+    journeys and touches, and a longer journey is alone in its block.
+    """
+    positions = np.arange(len(remainders))
+    position_bits = len(remainders).bit_length()
+    keys = owner << _REMAINDER_BITS
+    keys += WEIGHT_LIMIT - 1 - remainders
+    keys <<= position_bits
+    keys += positions
+    keys.sort()
+    first_unserved = (offsets[:-1] + leftovers).take(owner)
+    served: Ints = np.compress(positions < first_unserved, keys) & ((1 << position_bits) - 1)
+    return served

@@ -1,0 +1,322 @@
+"""The native event: one item of `POST /v1/events` becomes one canonical fact, or a refusal.
+
+Every other wire format ends here too: it is rewritten as native events first.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from service.collect.bots import is_bot
+from service.collect.identifiers import Identifier, IdentifierReader, email_domain
+from service.collect.landing import read_landing
+from service.collect.schemas import PARTS, Event
+from service.kit.errors import Refusal
+from service.kit.money import parse_amount
+from service.kit.time import to_micros
+from service.ledger.append import NewFact
+from service.ledger.keys import Caller
+
+SERVER_TYPES = frozenset({"lead", "deal", "order", "verdict", "review", "unlink"})
+NEED_IDENTIFIERS = frozenset({"touch", "page", "identify", "group", "consent"})
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+# A clock that runs ahead by less than the first is taken at its word, by less than the second
+# is set back to the moment of arrival and said so; beyond it the event is refused.
+TRUSTED_AHEAD = timedelta(hours=1)
+REPAIRED_AHEAD = timedelta(hours=23)
+DIMENSIONS = ("source", "medium", "campaign", "campaign_id", "content", "term")
+
+_CODES = {
+    "missing": "missing_field",
+    "extra_forbidden": "unknown_field",
+    "literal_error": "unknown_value",
+    "string_too_long": "too_long",
+    "string_too_short": "empty",
+    "too_long": "too_many",
+    "too_short": "empty",
+    "nul_character": "nul_character",
+    "string_unicode": "invalid_text",
+    "greater_than": "out_of_range",
+    "greater_than_equal": "out_of_range",
+    "less_than_equal": "out_of_range",
+    "finite_number": "out_of_range",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sends, when it arrived, and how to read his identifiers."""
+
+    caller: Caller
+    received_at: datetime
+    reader: IdentifierReader
+    adjusted: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def is_public(self) -> bool:
+        return not self.caller.may("facts")
+
+
+def to_fact(item: Any, index: int, sender: Sender, claimed_at: str | None = None) -> NewFact:
+    """The canonical fact of one native event.
+
+    Args:
+        item: the event as parsed from JSON.
+        index: its place in the request.
+        claimed_at: the moment the sender wrote, where a format corrects clocks and
+            `occurred_at` is the corrected one.
+    Raises: Refusal with code, field and what to do.
+    """
+    event = validate(item)
+    if sender.is_public and event.type in SERVER_TYPES:
+        raise Refusal(
+            "scope_missing",
+            "type",
+            f"a {event.type} comes from servers: use a key with scope `facts`",
+        )
+    occurred_at, late_claim = _moment(event.occurred_at, index, sender)
+    payload: dict[str, Any] = {}
+    if claimed_at or late_claim:
+        payload["claimed_at"] = claimed_at or late_claim
+    _add_people(payload, event, sender)
+    _WRITERS.get(event.type, _write_plain)(payload, event, index, sender)
+    if event.segment:
+        payload["segment"] = event.segment
+    if event.context and is_bot(event.context.user_agent):
+        payload["bot"] = True
+    return NewFact(
+        source_id=sender.caller.source_id,
+        fact_id=event.id,
+        type=event.type,
+        occurred_at=occurred_at,
+        received_at=to_micros(sender.received_at),
+        payload=orjson.dumps(payload, option=orjson.OPT_SORT_KEYS).decode(),
+        index=index,
+    )
+
+
+def validate(item: Any) -> Event:
+    """The item as an Event whose own part is present. Raises Refusal."""
+    if not isinstance(item, dict):
+        raise Refusal("not_an_object", "", "an event is a JSON object with id, type and occurred_at")
+    try:
+        event = Event.model_validate(item)
+    except ValidationError as error:
+        raise refusal_of(error) from None
+    except (RecursionError, UnicodeError) as error:
+        raise Refusal("invalid_text", "", f"the event cannot be read: {type(error).__name__}") from None
+    for part in PARTS:
+        present = getattr(event, part) is not None
+        if present and part != event.type:
+            raise Refusal("unknown_field", part, f"`{part}` does not belong in an event of type {event.type}")
+        if not present and part == event.type:
+            raise Refusal("missing_field", part, f"an event of type {part} needs `{part}`")
+    return event
+
+
+def refusal_of(error: ValidationError) -> Refusal:
+    """The first of pydantic's errors, with our stable code and the path of the field."""
+    first = error.errors(include_url=False, include_context=False, include_input=True)[0]
+    where = ".".join(str(step) for step in first["loc"] if not str(step).startswith(("function", "str", "int", "float", "bool")))
+    code = _CODES.get(first["type"], "wrong_type")
+    return Refusal(code, where, f"{first['msg']}; got {repr(first['input'])[:80] if code != 'missing_field' else 'nothing'}")
+
+
+def _moment(text: str, index: int, sender: Sender) -> tuple[int, str | None]:
+    moment = parse_moment(text, "occurred_at")
+    ahead = moment - sender.received_at
+    if ahead > REPAIRED_AHEAD:
+        raise Refusal(
+            "occurred_in_future",
+            "occurred_at",
+            f"{text} lies ahead of our clock; check the sender's clock and time zone",
+        )
+    if ahead > TRUSTED_AHEAD:
+        sender.adjusted.append(
+            {
+                "index": index,
+                "code": "clock_ahead",
+                "field": "occurred_at",
+                "detail": f"{text} lies ahead of our clock; stored with the moment it arrived",
+            }
+        )
+        return to_micros(sender.received_at), text
+    return to_micros(moment), None
+
+
+def parse_moment(text: str, name: str) -> datetime:
+    """An ISO 8601 moment with its offset, 1990 or later. Raises Refusal."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise Refusal("bad_timestamp", name, f"{text[:64]!r} is not ISO 8601; write 2026-03-01T10:00:00Z") from None
+    if moment.tzinfo is None:
+        raise Refusal("naive_timestamp", name, f"{text!r} has no time zone; end it with Z or an offset like +01:00")
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError:
+        raise Refusal("bad_timestamp", name, f"{text!r} lies outside the calendar") from None
+    if moment < EARLIEST:
+        raise Refusal("occurred_too_early", name, f"{text} lies before 1990; check the sender's clock")
+    return moment
+
+
+def _add_people(payload: dict[str, Any], event: Event, sender: Sender) -> None:
+    """Identifiers in their stored form, the account, and the e-mail's company domain."""
+    given = event.identifiers or {}
+    found = sender.reader.read_all(given)
+    if not found and event.type in NEED_IDENTIFIERS:
+        why = "all of them are placeholders" if given else "there are none"
+        raise Refusal(
+            "missing_identifiers",
+            "identifiers",
+            f"{event.type} needs an identifier of a person, such as anonymous_id; {why}",
+        )
+    if found:
+        payload["identifiers"] = written_identifiers(found)
+        if sender.is_public and any(i.known for i in found):
+            payload["public"] = True
+    account: dict[str, Any] = {}
+    if event.account is not None:
+        account = event.account.model_dump(exclude_none=True)
+        if not account.keys() & {"id", "domain"}:
+            raise Refusal("missing_field", "account.id", "an account needs an `id` or a `domain`")
+        if "domain" in account:
+            account["domain"] = account["domain"].strip().lower()
+    email = given.get("email")
+    if isinstance(email, str) and any(i.kind == "email" for i in found):
+        domain = email_domain(email)
+        if domain:
+            payload["email_domain"] = domain
+    if account:
+        payload["account"] = account
+
+
+def written_identifiers(found: Iterable[Identifier]) -> list[str]:
+    """`kind:value` each, those that name a person first: the form in which people are resolved."""
+    return [f"{i.kind}:{i.value}" for i in sorted(found, key=lambda i: (not i.known, i.kind))]
+
+
+def _write_page(payload: dict[str, Any], event: Event, index: int, sender: Sender) -> None:
+    page = event.page
+    assert page is not None
+    landing = read_landing(page.url)
+    if landing.host is None:
+        raise Refusal("bad_url", "page.url", "a page needs its whole address, such as https://example.com/")
+    payload["page"] = page.model_dump(exclude_none=True)
+    dimensions = {name: value for name in DIMENSIONS if (value := getattr(landing, name))}
+    _add_touch(payload, dimensions, landing.click_ids)
+
+
+def _write_touch(payload: dict[str, Any], event: Event, index: int, sender: Sender) -> None:
+    touch = event.touch
+    assert touch is not None
+    dimensions = touch.model_dump(exclude_none=True, exclude={"url", "referrer", "click_ids"})
+    if "channel" in dimensions and sender.is_public:
+        sender.adjusted.append(
+            {
+                "index": index,
+                "code": "channel_by_rules",
+                "field": "touch.channel",
+                "detail": "a public key cannot name the channel; the channel rules decide",
+            }
+        )
+        dimensions["claimed_channel"] = dimensions.pop("channel")
+    click_ids = dict(touch.click_ids or {})
+    page = {k: v for k in ("url", "referrer") if (v := getattr(touch, k))}
+    if touch.url:
+        landing = read_landing(touch.url)
+        for name in DIMENSIONS:
+            if name not in dimensions and (value := getattr(landing, name)):
+                dimensions[name] = value
+        click_ids = {**landing.click_ids, **click_ids}
+    if page:
+        payload["page"] = page
+    _add_touch(payload, dimensions, click_ids)
+
+
+def _add_touch(payload: dict[str, Any], dimensions: dict[str, Any], click_ids: Mapping[str, str]) -> None:
+    # The values of click ids are as many as clicks; only their names are a dimension.
+    if click_ids:
+        names = {name.lower(): value for name, value in click_ids.items()}
+        payload["click_ids"] = names
+        dimensions["clicks"] = ",".join(sorted(names))
+    if dimensions:
+        payload["touch"] = dimensions
+
+
+def _write_deal(payload: dict[str, Any], event: Event, index: int, sender: Sender) -> None:
+    deal = event.deal
+    assert deal is not None
+    written = deal.model_dump(exclude_none=True, exclude={"amount", "items", "contacts"})
+    _add_money(written, deal.amount, deal.currency, deal.items, "deal")
+    if deal.contacts:
+        contacts = [sender.reader.read_all(contact) for contact in deal.contacts]
+        written["contacts"] = [written_identifiers(c) for c in contacts if c]
+    payload["deal"] = written
+
+
+def _write_order(payload: dict[str, Any], event: Event, index: int, sender: Sender) -> None:
+    order = event.order
+    assert order is not None
+    if order.status == "completed" and order.amount is None:
+        raise Refusal("missing_field", "order.amount", "a completed order needs its `amount`")
+    written = order.model_dump(exclude_none=True, exclude={"amount", "items"})
+    _add_money(written, order.amount, order.currency, order.items, "order")
+    if written.get("amount_minor", 0) < 0:
+        raise Refusal("out_of_range", "order.amount", "an amount is not negative; send status refunded")
+    payload["order"] = written
+
+
+def _add_money(
+    written: dict[str, Any], amount: Any, currency: str | None, items: Any, part: str
+) -> None:
+    """Minor units of the amount and of the items' lines and costs; `cost_minor` is their sum,
+    there only when every item has a cost."""
+    if currency is None and (amount is not None or items):
+        raise Refusal("missing_currency", f"{part}.currency", "an amount needs its ISO 4217 `currency`")
+    if amount is not None:
+        written["amount_minor"] = parse_amount(amount, currency or "", f"{part}.amount")
+    if not items:
+        return
+    lines = []
+    for position, item in enumerate(items):
+        line = item.model_dump(exclude_none=True, exclude={"amount", "cost"})
+        for name in ("amount", "cost"):
+            if (value := getattr(item, name)) is not None:
+                line[f"{name}_minor"] = parse_amount(value, currency or "", f"{part}.items.{position}.{name}")
+        lines.append(line)
+    written["items"] = lines
+    if all("cost_minor" in line for line in lines):
+        written["cost_minor"] = sum(line["cost_minor"] for line in lines)
+
+
+def _write_unlink(payload: dict[str, Any], event: Event, index: int, sender: Sender) -> None:
+    unlink = event.unlink
+    assert unlink is not None
+    written = {}
+    for side in ("left", "right"):
+        found = sender.reader.read_all(getattr(unlink, side))
+        if not found:
+            raise Refusal("missing_identifiers", f"unlink.{side}", "name one identifier, such as {\"email\": …}")
+        written[side] = written_identifiers(found)[0]
+    payload["unlink"] = written
+
+
+def _write_plain(payload: dict[str, Any], event: Event, index: int, sender: Sender) -> None:
+    part = getattr(event, event.type, None)
+    if part is not None:
+        payload[event.type] = part if isinstance(part, dict) else part.model_dump(exclude_none=True)
+
+
+_WRITERS: dict[str, Callable[[dict[str, Any], Event, int, Sender], None]] = {
+    "page": _write_page,
+    "touch": _write_touch,
+    "deal": _write_deal,
+    "order": _write_order,
+    "unlink": _write_unlink,
+}

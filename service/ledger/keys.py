@@ -1,0 +1,173 @@
+"""Sources and their keys. A key is shown once, at its creation; its SHA-256 is what is kept."""
+
+import hashlib
+import secrets
+import threading
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine, select
+from sqlmodel import Session, col
+from sqlmodel import select as select_models
+
+from service.kit.db import reading
+from service.kit.errors import Conflict, NotFound, Refusal, Unauthenticated
+from service.ledger.tables import IntakeCount, Key, Source
+
+SCOPES = ("collect", "facts", "read", "people", "admin")
+# How long a key revoked by another process may still be taken here.
+FORGET_AFTER_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: the key's source and scopes."""
+
+    key_id: int
+    source_id: int
+    source: str
+    scopes: frozenset[str]
+
+    def may(self, scope: str) -> bool:
+        return scope in self.scopes
+
+
+def digest_of(key: str) -> str:
+    # 256 random bits need no slow hash: there is nothing to guess (OWASP ASVS 5.0, 11.4.2).
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def ensure_source(session: Session, name: str, now: datetime) -> Source:
+    """The source of that name, made where there is none. Raises Refusal for a bad name."""
+    if not name or len(name) > 100 or not name.isprintable():
+        raise Refusal("bad_name", "name", "a name has 1 to 100 printable characters")
+    source = session.exec(select_models(Source).where(Source.name == name)).first()
+    if source is None:
+        source = Source(name=name, created_at=now)
+        session.add(source)
+        session.flush()  # its id is what facts and keys refer to
+    return source
+
+
+def create_key(
+    engine: Engine, name: str, scopes: Collection[str], now: datetime, source: str | None = None
+) -> tuple[str, Key]:
+    """A new key of `source` (default: the source of the key's own name): the key, and its row.
+
+    Raises Refusal for an unknown scope, none at all, or a bad name.
+    """
+    unknown = sorted(set(scopes) - set(SCOPES))
+    if unknown or not scopes:
+        raise Refusal(
+            "unknown_scope", "scopes", f"scopes are {', '.join(SCOPES)}; got {unknown or 'none'}"
+        )
+    # A key that may only add touchpoints is meant for public places; its name says so.
+    kind = "pk" if set(scopes) == {"collect"} else "sk"
+    secret = f"{kind}_{secrets.token_urlsafe(32)}"
+    with Session(engine, expire_on_commit=False) as session, session.begin():
+        owner = ensure_source(session, source or name, now)
+        key = Key(
+            source_id=owner.id or 0,
+            name=name,
+            scopes=",".join(s for s in SCOPES if s in scopes),
+            digest=digest_of(secret),
+            hint=f"{secret[:7]}…{secret[-4:]}",
+            created_at=now,
+        )
+        session.add(key)
+    return secret, key
+
+
+def revoke_key(engine: Engine, key_id: int, now: datetime) -> None:
+    """End a key. Raises NotFound, or Conflict when it has ended already."""
+    with Session(engine) as session, session.begin():
+        key = session.get(Key, key_id)
+        if key is None:
+            raise NotFound("no_such_key", f"There is no key {key_id}.")
+        if key.revoked_at is not None:
+            raise Conflict("key_revoked", f"Key {key_id} was revoked before.")
+        key.revoked_at = now
+
+
+def list_keys(engine: Engine) -> list[dict[str, Any]]:
+    """Every key without its secret, oldest first."""
+    with Session(reading(engine)) as session:
+        rows = session.exec(
+            select_models(Key, Source)
+            .where(col(Key.source_id) == col(Source.id))
+            .order_by(col(Key.id))
+        )
+        return [
+            {
+                "id": key.id,
+                "name": key.name,
+                "source": source.name,
+                "scopes": key.scopes.split(","),
+                "hint": key.hint,
+                "created_at": key.created_at,
+                "revoked_at": key.revoked_at,
+            }
+            for key, source in rows
+        ]
+
+
+def list_sources(engine: Engine) -> list[dict[str, Any]]:
+    """Every source with what it sent and what became of it, by outcome."""
+    with Session(reading(engine)) as session:
+        outcomes: dict[int, dict[str, int]] = {}
+        for row in session.exec(select_models(IntakeCount)):
+            outcomes.setdefault(row.source_id, {})[row.outcome] = row.count
+        return [
+            {
+                "id": source.id,
+                "name": source.name,
+                "created_at": source.created_at,
+                "outcomes": dict(sorted(outcomes.get(source.id or 0, {}).items())),
+            }
+            for source in session.exec(select_models(Source).order_by(col(Source.id)))
+        ]
+
+
+class KeyRing:
+    """Looks keys up, remembering each for a few seconds. Thread-safe."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._known: dict[str, tuple[float, Caller | None]] = {}
+        self._lock = threading.Lock()
+
+    def caller(self, key: str) -> Caller:
+        """Who holds the key. Raises Unauthenticated for an unknown or revoked one."""
+        digest = digest_of(key)
+        remembered = self._known.get(digest)
+        now = time.monotonic()
+        if remembered is None or now - remembered[0] > FORGET_AFTER_SECONDS:
+            remembered = (now, self._look_up(digest))
+            with self._lock:
+                if len(self._known) > 10_000:  # a guesser must not fill the memory
+                    self._known.clear()
+                self._known[digest] = remembered
+        if remembered[1] is None:
+            raise Unauthenticated(
+                "unknown_key", "This key is not known or was revoked; ask for a new one."
+            )
+        return remembered[1]
+
+    def forget(self) -> None:
+        """Look every key up anew, after one changed."""
+        with self._lock:
+            self._known.clear()
+
+    def _look_up(self, digest: str) -> Caller | None:
+        with reading(self._engine).connect() as connection:
+            row = connection.execute(
+                select(col(Key.id), col(Key.source_id), col(Source.name), col(Key.scopes))
+                .join(Source, col(Source.id) == col(Key.source_id))
+                .where(col(Key.digest) == digest, col(Key.revoked_at).is_(None))
+            ).first()
+        if row is None:
+            return None
+        return Caller(row[0] or 0, row[1], row[2], frozenset(row[3].split(",")))

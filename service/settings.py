@@ -1,0 +1,131 @@
+"""Every setting, with its unit and meaning. Environment `THROUGHLINE_*`, or a `.env` file."""
+
+import hashlib
+import os
+import secrets
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """One deployment's settings; secrets have no default (one is generated in the data folder)."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="THROUGHLINE_", env_file=".env", extra="ignore", frozen=True
+    )
+
+    database_url: str = Field(
+        "",
+        description="SQLAlchemy URL of the ledger: sqlite:///… or postgresql+psycopg://…; "
+        "empty: ledger.sqlite3 in the data folder.",
+    )
+    data_dir: Path = Field(
+        Path("var"), description="Folder of the ledger, the mart and the secret."
+    )
+    mart_path: Path | None = Field(
+        None, description="File of the mart; empty: mart.duckdb in the data folder."
+    )
+    host: str = Field("127.0.0.1", description="Address the server listens on.")
+    port: int = Field(8000, description="Port the server listens on.", ge=0, le=65535)
+    base_url: str = Field(
+        "", description="Public address of the service, for links; empty: http://host:port."
+    )
+    secret: str = Field(
+        "",
+        description="Secret of hashes and sessions, 32 characters or more; empty: generated once "
+        "and kept in the data folder.",
+        repr=False,
+    )
+    currency: str = Field("EUR", description="Reporting currency, ISO 4217.")
+    timezone: str = Field("UTC", description="Time zone in which days are counted, IANA name.")
+    own_hosts: str = Field(
+        "", description="Comma list of the company's own host names, for self-referrals."
+    )
+    phone_region: str = Field(
+        "", description="ISO 3166 region of phone numbers written without a country code."
+    )
+    visit_gap: timedelta = Field(
+        timedelta(minutes=30), description="Silence that ends a visit (seconds, or ISO 8601)."
+    )
+    shared_identifier_limit: int = Field(
+        20, description="Known people one identifier may join before it counts as shared.", ge=1
+    )
+    rate_max_age_days: int = Field(
+        7, description="Days an exchange rate stays good when its own day has none.", ge=0
+    )
+    max_body_bytes: int = Field(
+        5 * 2**20, description="Largest request body, bytes, before and after gunzip.", ge=1024
+    )
+    max_events: int = Field(10_000, description="Most events in one request.", ge=1)
+    max_event_bytes: int = Field(32 * 1024, description="Largest single event, bytes.", ge=1024)
+    queue_facts: int = Field(
+        20_000, description="Facts that may wait for the writer; beyond it requests get 503.", ge=1
+    )
+    commit_facts: int = Field(5_000, description="Most facts in one transaction.", ge=1)
+    follow_interval: timedelta = Field(
+        timedelta(milliseconds=250),
+        description="Shortest time between two refreshes of the mart (seconds, or ISO 8601).",
+    )
+    mart_memory: str = Field("2GB", description="Memory DuckDB may use, such as 2GB.")
+    mart_threads: int = Field(0, description="Threads DuckDB may use; 0: all processors.", ge=0)
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"{value!r} is not an IANA time zone; write it like Europe/Berlin")
+        return value
+
+    @field_validator("secret")
+    @classmethod
+    def _long_secret(cls, value: str) -> str:
+        if value and len(value) < 32:
+            raise ValueError(
+                "the secret needs 32 characters or more; make one with openssl rand -hex 32"
+            )
+        return value
+
+    @property
+    def ledger_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'ledger.sqlite3'}"
+
+    @property
+    def mart_file(self) -> Path:
+        return self.mart_path or self.data_dir / "mart.duckdb"
+
+    @property
+    def public_url(self) -> str:
+        return self.base_url.rstrip("/") or f"http://{self.host}:{self.port}"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @property
+    def own_host_set(self) -> frozenset[str]:
+        return frozenset(h.strip().lower() for h in self.own_hosts.split(",") if h.strip())
+
+    @cached_property
+    def secret_bytes(self) -> bytes:
+        """The configured secret, or the one kept in the data folder (made there the first time)."""
+        if self.secret:
+            return self.secret.encode()
+        path = self.data_dir / "secret"
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+                file.write(secrets.token_hex(32))
+        except FileExistsError:
+            pass  # another process made it first: both read the same file
+        return path.read_text().strip().encode()
+
+    def derived_secret(self, purpose: str) -> bytes:
+        """32 bytes for one purpose (identifiers, sessions), so that no key serves two."""
+        return hashlib.blake2b(
+            purpose.encode(), key=self.secret_bytes[:64], digest_size=32
+        ).digest()

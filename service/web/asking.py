@@ -1,0 +1,112 @@
+"""From an address to questions for the reports: the chosen days, and the days compared with."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from starlette.requests import Request
+
+from service.reports.question import Question
+from service.web import words
+from service.web.format import Formatter
+from service.web.parts import Parts, parts_of, zone_of
+from service.web.state import COMPARES, PERIODS, State, question_params, today_in
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One reader's question, before it is put to the desk; days are inclusive."""
+
+    parts: Parts
+    state: State
+    zone: ZoneInfo
+    days: tuple[date, date]
+    days_before: tuple[date, date] | None
+
+    @classmethod
+    def read(cls, request: Request) -> "Asked":
+        """From the address of a page.
+
+        Raises:
+            Refusal: a parameter that cannot be understood.
+        """
+        parts = parts_of(request)
+        query = request.query_params
+        state = State.read(query, {"columns": query.getlist("columns")})
+        zone = zone_of(parts)
+        days = state.days(today_in(zone, parts.clock()))
+        return cls(parts, state, zone, days, state.before(*days))
+
+    def params(self, **extra: str) -> dict[str, str]:
+        """The read API's query for the chosen days."""
+        return question_params(self.state, self.days, self.zone, **extra)
+
+    def question(self, **extra: str) -> Any:
+        """The question for the chosen days; `extra` adds parameters of the read API."""
+        return self._ask(self.params(**extra))
+
+    def question_before(self, **extra: str) -> Any | None:
+        """The same for the compared days, None when nothing is compared."""
+        if self.days_before is None:
+            return None
+        return self._ask(question_params(self.state, self.days_before, self.zone, **extra))
+
+    def _ask(self, params: dict[str, str]) -> Any:
+        return Question.from_params(params, self.parts.settings, self.parts.clock())
+
+    @property
+    def every(self) -> str:
+        """How finely a trend is drawn, so that it has some twelve to sixty points."""
+        length = (self.days[1] - self.days[0]).days + 1
+        if length <= 62:
+            return "day"
+        return "week" if length <= 400 else "month"
+
+    def csv(self, **extra: str) -> str:
+        """The address of the shown rows as CSV."""
+        return f"/v1/roi.csv?{urlencode(self.params(**extra))}"
+
+    def bar(self, formatter: Formatter) -> dict[str, Any]:
+        """What the bar of choices shows."""
+        state = self.state
+        return {
+            "periods": PERIODS,
+            "compares": COMPARES,
+            "models": _models(self.parts.desk.models(), state.model),
+            "stages": {key: words.stage(key) for key in words.STAGES if key != "visit"},
+            "lookbacks": _with(words.LOOKBACKS, state.lookback),
+            "bases": words.BASES,
+            "scopes": words.SCOPES,
+            "days": formatter.days(*self.days),
+            "days_before": formatter.days(*self.days_before) if self.days_before else "",
+            "zone": self.zone.key,
+            "start": self.days[0].isoformat(),
+            "end": self.days[1].isoformat(),
+            "earlier": self._shifted(-1),
+            "later": self._shifted(1),
+        }
+
+    def _shifted(self, direction: int) -> dict[str, str] | None:
+        """The neighbouring days of the same length; None where they lie in the future."""
+        first, last = self.days
+        step = timedelta(days=((last - first).days + 1) * direction)
+        if first + step > today_in(self.zone, self.parts.clock()):
+            return None
+        return {
+            "period": "custom",
+            "start": (first + step).isoformat(),
+            "end": (last + step).isoformat(),
+            "cursor": "",
+        }
+
+
+def _models(known: Any, current: str) -> dict[str, str]:
+    names = [item if isinstance(item, str) else item["name"] for item in known]
+    return _with({name: words.model(name) for name in names}, current, words.model(current))
+
+
+def _with(choices: dict[str, str], current: str, label: str = "") -> dict[str, str]:
+    """The choices, and the current one where it is none of them."""
+    return choices if current in choices else {current: label or current} | choices

@@ -1,0 +1,66 @@
+"""What the dashboard needs from the rest of the service, found at `request.app.state.parts`."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from starlette.requests import Request
+
+from service.web.session import SignIn
+
+Report = dict[str, Any]
+
+
+class Desk(Protocol):
+    """The reports as the dashboard asks for them; `service.reports.desk.ReportDesk` is one."""
+
+    def roi(self, question: Any) -> Report: ...
+
+    def trend(self, question: Any, every: str) -> Report: ...
+
+    def journeys(
+        self, question: Any, limit: int, cursor: str | None, search: str | None
+    ) -> Report: ...
+
+    def journey(self, conversion_id: str, question: Any) -> Report: ...
+
+    def models(self) -> Any: ...
+
+
+class WebSettings(Protocol):
+    """`currency` is ISO 4217, `timezone` an IANA name, `base_url` empty when not configured."""
+
+    @property
+    def currency(self) -> str: ...
+
+    @property
+    def timezone(self) -> str: ...
+
+    @property
+    def base_url(self) -> str: ...
+
+
+class Parts(Protocol):
+    @property
+    def desk(self) -> Desk: ...
+
+    @property
+    def settings(self) -> WebSettings: ...
+
+    @property
+    def clock(self) -> Callable[[], datetime]: ...
+
+    @property
+    def signin(self) -> SignIn: ...
+
+
+def parts_of(request: Request) -> Parts:
+    """The parts the application was put together from."""
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+def zone_of(parts: Parts) -> ZoneInfo:
+    """The zone in which days are counted and shown."""
+    return ZoneInfo(parts.settings.timezone)

@@ -1,0 +1,151 @@
+"""The addresses of the dashboard.
+
+`mount_web(app)` adds the pages, the static files and the page for unknown addresses to an
+application whose `state.parts` holds the parts named in `parts.py`.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from fastapi import APIRouter, Depends, FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from service.kit.errors import BadRequest, Forbidden
+from service.web.assets import Assets
+from service.web.pages import (
+    HEADERS,
+    THEME_COOKIE,
+    THEMES,
+    PageRoute,
+    error_page,
+    render,
+    require_session,
+    wants_page,
+)
+from service.web.parts import parts_of
+from service.web.session import (
+    clear_session,
+    is_https,
+    is_same_origin,
+    session_of,
+    set_session,
+)
+from service.web.views_journeys import show_journey, show_journeys
+from service.web.views_overview import show_channel, show_overview
+
+_LARGEST_FORM = 4096
+_YEAR = 365 * 86_400
+
+
+def create_web() -> APIRouter:
+    """The pages, none of them in the OpenAPI description."""
+    router = APIRouter(include_in_schema=False, route_class=PageRoute)
+    private = APIRouter(
+        include_in_schema=False, route_class=PageRoute, dependencies=[Depends(require_session)]
+    )
+    private.add_api_route("/", show_overview)
+    private.add_api_route("/channels/{channel:path}", show_channel)
+    private.add_api_route("/journeys", show_journeys)
+    private.add_api_route("/journeys/{conversion_id:path}", show_journey)
+    router.add_api_route("/sign-in", ask_to_sign_in)
+    router.add_api_route("/sign-in", sign_in, methods=["POST"])
+    router.add_api_route("/sign-out", sign_out, methods=["POST"])
+    router.add_api_route("/theme", choose_theme, methods=["POST"])
+    router.include_router(private)
+    return router
+
+
+def mount_web(app: FastAPI) -> None:
+    """Add the dashboard to an application; call it after the API has set its error handlers."""
+    app.include_router(create_web())
+    app.mount("/static", Assets(), name="static")
+    answer: Callable[..., Awaitable[Response] | Response] | None
+    answer = app.exception_handlers.get(HTTPException)
+
+    async def page_or_problem(request: Request, error: Any) -> Response:
+        if answer is None or wants_page(request):
+            return error_page(request, error)
+        made = answer(request, error)
+        return made if isinstance(made, Response) else await made
+
+    app.exception_handlers[HTTPException] = page_or_problem
+
+
+def ask_to_sign_in(request: Request, token: str = "") -> Response:
+    """A button, not a sign-in: programs that preview links open addresses, but press nothing."""
+    if session_of(request) is not None and not token:
+        return RedirectResponse("/", 303, HEADERS)
+    state = "none"
+    if token:
+        state = "open" if parts_of(request).signin.is_open(token) else "spent"
+    status = 200 if state != "spent" else 410
+    return render(request, "sign_in.html", status, state_of_link=state, token=token)
+
+
+async def sign_in(request: Request) -> Response:
+    """Spend the link and open a session."""
+    form = await _form(request)
+    session = parts_of(request).signin.open(form.get("token", ""))
+    if session is None:
+        return render(request, "sign_in.html", 410, state_of_link="spent", token="")
+    response = RedirectResponse("/", 303, HEADERS)
+    set_session(request, response, session)
+    return response
+
+
+async def sign_out(request: Request) -> Response:
+    """Close the session everywhere and forget the cookie."""
+    await _form(request)
+    session = session_of(request)
+    if session is not None:
+        parts_of(request).signin.close(session)
+    response = RedirectResponse("/sign-in", 303, HEADERS)
+    clear_session(request, response)
+    return response
+
+
+async def choose_theme(request: Request) -> Response:
+    """Remember light, dark or the system's choice; a cookie, so that no page flashes."""
+    form = await _form(request)
+    theme = form.get("theme", "")
+    if theme not in THEMES:
+        raise BadRequest("unknown_theme", f"The theme is one of {', '.join(THEMES)}.")
+    response = RedirectResponse(own_path(form.get("next", "")), 303, HEADERS)
+    response.set_cookie(
+        THEME_COOKIE, theme, max_age=_YEAR, path="/", samesite="lax", secure=is_https(request)
+    )
+    return response
+
+
+def own_path(address: str) -> str:
+    """The address when it is a path of this dashboard, else the overview; no way out of here."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return "/"
+    plain = address.startswith("/") and not address.startswith("//") and address.isprintable()
+    return address if plain and not parts.scheme and "\\" not in address else "/"
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """The fields of a small form that one of our own pages sent.
+
+    Raises:
+        Forbidden: another site sent it.
+        BadRequest: it is no such form.
+    """
+    if not is_same_origin(request):
+        raise Forbidden("cross_site", "This form was not sent from a page of this dashboard.")
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _LARGEST_FORM:
+            raise BadRequest("form_too_large", "The form is larger than any of this dashboard.")
+    try:
+        fields = parse_qs(body.decode("ascii"), max_num_fields=8)
+    except ValueError as error:
+        raise BadRequest("bad_form", "The form cannot be read.") from error
+    return {name: values[-1] for name, values in fields.items()}

@@ -1,0 +1,80 @@
+"""One-sentence readings of a report, written on the server.
+
+They say what a reader would see first, in figures that stand on the page, and promise no cause.
+"""
+
+from datetime import date
+from typing import Any
+
+from service.web import words
+from service.web.format import Formatter, exact_sum
+from service.web.table import change_of
+from service.web.words import METRICS
+
+Report = dict[str, Any]
+
+
+def headline(report: Report, before: Report | None, formatter: Formatter) -> str:
+    """What came of the money, and which channel earned most."""
+    totals = report["totals"]
+    spend, revenue = totals["spend"] or 0, totals["revenue"] or 0
+    if not spend and not revenue:
+        return "No money was spent and none came in during these days."
+    if not spend:
+        text = f"{formatter.round_money(revenue)} came in, and no spend is known for these days."
+    elif not revenue:
+        text = f"{formatter.round_money(spend)} was spent and nothing came back yet."
+    else:
+        text = (
+            f"{formatter.round_money(spend)} of spend brought {formatter.round_money(revenue)} "
+            f"of revenue: {formatter.money(totals['roas'])} for each {formatter.money(1)}."
+        )
+    change = change_of(METRICS["revenue"], totals, before["totals"] if before else None, formatter)
+    if change.arrow:
+        text = f"{text} Revenue is {'up' if change.arrow == '↑' else 'down'} {change.text}."
+    return text
+
+
+def findings(report: Report, formatter: Formatter) -> list[tuple[str, str, str]]:
+    """At most three things worth a look: (tone, sentence, channel it is about)."""
+    found: list[tuple[str, str, str]] = []
+    rows = report["rows"]
+    earners = [row for row in rows if (row["revenue"] or 0) > 0]
+    if earners:
+        best = max(earners, key=lambda row: row["revenue"])
+        name, earned = words.channel(best["channel"]), formatter.round_money(best["revenue"])
+        found.append(("good", f"{name} earned the most: {earned}.", best["channel"]))
+    idle = [row for row in rows if (row["spend"] or 0) > 0 and not (row["revenue"] or 0)]
+    if idle:
+        worst = max(idle, key=lambda row: row["spend"])
+        name, spent = words.channel(worst["channel"]), formatter.round_money(worst["spend"])
+        found.append(("bad", f"{name} spent {spent} and sold nothing.", worst["channel"]))
+    losing = [
+        row for row in rows if row["roi"] is not None and row["roi"] < 0 and row not in idle
+    ]
+    if losing:
+        row = max(losing, key=lambda row: row["spend"])
+        name, roi = words.channel(row["channel"]), formatter.percent(row["roi"])
+        found.append(("bad", f"{name} has not earned its spend back: ROI {roi}.", row["channel"]))
+    return found
+
+
+def chart_summary(
+    label: str,
+    kind: str,
+    dates: list[date],
+    values: list[Any],
+    every: str,
+    formatter: Formatter,
+) -> str:
+    """The total and the best stretch of one line."""
+    known = [(value, day) for value, day in zip(values, dates, strict=True) if value]
+    if not known:
+        return f"{label}: nothing in these days."
+    total = formatter.show(kind, exact_sum([value for value, _ in known]))
+    best, day = max(known)
+    stretch = {"day": "day", "week": "week, beginning", "month": "month, beginning"}[every]
+    return (
+        f"{label} {total} in total; the best {stretch} {formatter.day(day)}, "
+        f"with {formatter.show(kind, best)}."
+    )
