@@ -50,6 +50,18 @@ class Campaign:
     order_rate: float = 0.0
     reject_reason: str = "not_icp"
 
+    def touch(self, kind: str, content: str = "") -> dict[str, str]:
+        """The `touch` member of a fact that this campaign led to."""
+        parts = {
+            "kind": kind,
+            "source": self.source,
+            "medium": self.medium,
+            "campaign": self.name,
+            "campaign_id": self.id,
+            "content": content,
+        }
+        return {name: value for name, value in parts.items() if value}
+
     def query(self, variant: Variant) -> str:
         """The tagged part of a landing address; empty for traffic that carries no tags."""
         if not self.source:
@@ -279,17 +291,3 @@ OWNED = (
 
 CAMPAIGNS = PAID_SEARCH + PAID_SHOPPING + PAID_SOCIAL + OTHER_PAID + UNPAID + OWNED
 BY_KEY = {campaign.key: campaign for campaign in CAMPAIGNS}
-
-# How a person who has been here before comes back: (campaign key, weight).
-RETURNS_UNKNOWN = (
-    ("direct", 26), ("organic", 24), ("brand", 15), ("brand_bing", 3), ("li_retargeting", 13),
-    ("meta_retargeting", 8), ("social_posts", 5), ("referral", 4), ("ai", 2),
-)  # fmt: skip
-RETURNS_KNOWN = (
-    ("nurture", 34), ("direct", 28), ("organic", 14), ("brand", 12), ("li_retargeting", 8),
-    ("meta_retargeting", 4),
-)  # fmt: skip
-RETURNS_BUYER = (
-    ("direct", 30), ("organic", 18), ("cart", 16), ("brand", 12), ("meta_retargeting", 10),
-    ("shopping", 10), ("ai", 4),
-)  # fmt: skip

@@ -47,15 +47,18 @@ class Crm:
 
     def group(self, second: int, person: Known, company: Company) -> None:
         """A person belongs to an account; the account's attributes come along."""
-        account = {**company.account, "name": company.name, "segment": company.segment}
-        self._book.add("crm", second, "group", person.identifiers, account=account)
+        account = {**company.account, "name": company.name}
+        self._book.add(
+            "crm", second, "group", person.identifiers, account=account, segment=company.segment
+        )
 
     def lead(self, second: int, lead: Lead, stage: str, reason: str = "", form: str = "") -> None:
+        """A stage of a lead; `form` becomes its name."""
         body = {"id": lead.id, "stage": stage}
         if reason:
             body["reason"] = reason
         if form:
-            body["form"] = form
+            body["name"] = form
         self._book.add(
             "crm",
             second,
@@ -66,6 +69,7 @@ class Crm:
         )
 
     def verdict(self, second: int, lead: Lead, outcome: str, reason: str = "") -> None:
+        """Sales' answer, `accepted` or `rejected`."""
         body = {"lead_id": lead.id, "outcome": outcome}
         if reason:
             body["reason"] = reason
@@ -84,7 +88,7 @@ class Crm:
 
         The first contact's identifiers name the fact's person.
         """
-        body: dict[str, Any] = {"id": deal.id, "stage": stage}
+        body: dict[str, Any] = {"id": deal.id, "name": deal.company.name, "stage": stage}
         body |= {"amount": money(cents), "currency": deal.currency}
         if deal.lead_id:
             body["lead_id"] = deal.lead_id

@@ -7,7 +7,7 @@ after the end of the year has not happened yet, and the book refuses it there, i
 
 import random
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from functools import cached_property
 from itertools import accumulate
 from typing import Literal
@@ -57,11 +57,6 @@ class Year:
         hour, rest = divmod(rest, 3_600)
         minute, rest = divmod(rest, 60)
         return f"{self.dates[day]}T{hour:02d}:{minute:02d}:{rest:02d}Z"
-
-    def second_of(self, moment: datetime) -> int:
-        """Seconds since the first midnight of the year of an aware moment."""
-        midnight = datetime(self.start.year, self.start.month, self.start.day, tzinfo=UTC)
-        return (moment - midnight) // timedelta(seconds=1)
 
     def working_day(self, day: int) -> int:
         """The day itself, or the Monday after it when it falls on a weekend."""

@@ -12,9 +12,7 @@ from service.demo.traffic import Traffic
 _OPPORTUNITY_RATE = 0.70
 _COLLEAGUES = (0, 1, 2, 3, 4)
 _COLLEAGUE_WEIGHTS = (42, 26, 17, 10, 5)
-_LOST_REASONS = (
-    ("price", 30), ("competitor", 24), ("no_budget", 20), ("no_decision", 16), ("timing", 10),
-)  # fmt: skip
+_LOST_REASONS = {"price": 30, "competitor": 24, "no_budget": 20, "no_decision": 16, "timing": 10}
 _SMALLEST, _LARGEST = 200_000, 4_000_000
 _USD_SHARE = 0.12
 _USD_CENTS_PER_EURO = 108
@@ -66,8 +64,7 @@ class Deals:
         if won:
             self._crm.deal(closed, deal, "won", cents, project_lines(self._rng, cents))
             return
-        reasons, weights = zip(*_LOST_REASONS, strict=True)
-        reason = self._rng.choices(reasons, weights)[0]
+        reason = self._rng.choices(list(_LOST_REASONS), list(_LOST_REASONS.values()))[0]
         self._crm.deal(closed, deal, "lost", cents, reason=reason)
 
     def _meet(self, lead: Lead, sql: int, opened: int) -> None:
@@ -75,7 +72,7 @@ class Deals:
         if self._rng.random() < 0.45:
             second = self._rhythm.office(sql // DAY + 1)
             if sql < second < opened:
-                touch = {"kind": "meeting", "channel": "sales", "duration_seconds": 2_700}
+                touch = {"kind": "meeting", "channel": "sales"}
                 person = {"email": lead.person.email}
                 self._scene.book.add("calls", second, "touch", person, touch=touch)
 
@@ -93,7 +90,7 @@ class Deals:
                 "crm_contact_id": f"{lead.person.identifiers['crm_contact_id']}-{number + 2}",
                 "email": email,
             }
-            person = Known(email, second, "companies", visitor, identifiers)
+            person = Known(email, second, visitor, identifiers)
             for _ in range(self._rng.randrange(1, 3)):
                 way = self._traffic.way_back("unknown")
                 second = self._traffic.visit(second, visitor, way)

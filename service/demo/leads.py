@@ -9,18 +9,22 @@ from service.demo.people import Census
 from service.demo.scene import Known, Scene, Visitor
 from service.demo.traffic import Traffic
 
-FORMS = ("demo_request", "price_request", "energy_audit", "guide_download")
+_FORMS = ("Demo request", "Price request", "Energy audit", "Guide download")
 AWAY = range(DAYS - 112, DAYS - 98)
 """Days when the sales team stood at a trade fair and the leads of all channels waited."""
 
 _RETURN_RATE = 0.20
 _VISITS_BEFORE_FORM = (0, 1, 2, 3, 4, 6)
 _VISITS_WEIGHTS = (38, 25, 16, 11, 7, 3)
-_CALL_RATE = 0.14
-_OTHER_REASONS = (
-    ("unreachable", 34), ("price", 22), ("wrong_product", 18), ("not_called_in_time", 14),
-    ("company_closed", 7), ("not_icp", 5),
-)  # fmt: skip
+_CALL_RATE = 0.4
+_OTHER_REASONS = {
+    "unreachable": 34,
+    "price": 22,
+    "wrong_product": 18,
+    "not_called_in_time": 14,
+    "company_closed": 7,
+    "not_icp": 5,
+}
 
 
 class Leads:
@@ -80,25 +84,22 @@ class Leads:
         phone = self._census.phone() if self._rng.random() < 0.5 else None
         if phone:
             identifiers["phone"] = phone
-        person = Known(email, second, "companies", visitor, identifiers)
+        person = Known(email, second, visitor, identifiers)
         lead = Lead(f"L-{self._number:05d}", person, company, campaign, second)
         self._crm.identify(second + 2, {"anonymous_id": visitor.anonymous_id, "email": email})
         arrived = second + self._rng.randrange(20, 300)
-        self._crm.lead(arrived, lead, "lead", form=self._rng.choice(FORMS))
+        self._crm.lead(arrived, lead, "lead", form=self._rng.choice(_FORMS))
         self._crm.group(arrived + 1, person, company)
-        if phone and self._rng.random() < _CALL_RATE / 0.5:
+        if phone and self._rng.random() < _CALL_RATE:
             self._call(lead, phone)
         return lead
 
     def _call(self, lead: Lead, phone: str) -> None:
-        """An inbound call to the number shown to visitors of the campaign (call tracking)."""
-        touch: dict[str, object] = {"kind": "call"}
-        if lead.campaign.source:
-            touch |= {"source": lead.campaign.source, "medium": lead.campaign.medium}
-            touch |= {"campaign": lead.campaign.name, "campaign_id": lead.campaign.id}
-        touch["duration_seconds"] = self._rng.randrange(35, 900)
+        """An inbound call to the number that only visitors of the campaign are shown."""
+        if not lead.campaign.source or lead.campaign.channel == "display":
+            return
         second = self._rhythm.later(lead.at, 0, 4, "companies")
-        touch = {name: value for name, value in touch.items() if value}
+        touch = lead.campaign.touch("call")
         self._scene.book.add("calls", second, "touch", {"phone": phone}, touch=touch)
 
     def _work(self, lead: Lead) -> None:
@@ -142,5 +143,4 @@ class Leads:
             return self._rng.choice(("spam", "not_icp"))
         if self._rng.random() < 0.58:
             return campaign.reject_reason
-        reasons, weights = zip(*_OTHER_REASONS, strict=True)
-        return str(self._rng.choices(reasons, weights)[0])
+        return self._rng.choices(list(_OTHER_REASONS), list(_OTHER_REASONS.values()))[0]

@@ -4,7 +4,6 @@ The tool knows addresses, the website knows browsers; only a click joins the two
 """
 
 from dataclasses import replace
-from typing import Any
 
 from service.demo.campaigns import BY_KEY, Campaign
 from service.demo.days import DAY, DAYS
@@ -22,19 +21,6 @@ _NURTURE_CLICK_RATE = 0.25
 _UNTAGGED = Campaign("newsletter_untagged", "direct", landing=("/blog/monthly",))
 
 
-def mail_touch(campaign: Campaign, kind: str, content: str) -> dict[str, Any]:
-    """The `touch` member of an `email_open` or `click`."""
-    touch = {
-        "kind": kind,
-        "source": campaign.source,
-        "medium": campaign.medium,
-        "campaign": campaign.name,
-        "campaign_id": campaign.id,
-        "content": content,
-    }
-    return {name: value for name, value in touch.items() if value}
-
-
 class Mail:
     """Writes the touches of the sender `email` and the visits that clicks lead to."""
 
@@ -43,6 +29,7 @@ class Mail:
         self._traffic = traffic
         self._rng = scene.rng("mail")
         self._rhythm = scene.rhythm(self._rng)
+        self._untagged = ""
 
     def nurture(self, person: Known, until: int) -> None:
         """Three mails after the form, each only while `until` (seconds) is not reached."""
@@ -58,34 +45,35 @@ class Mail:
         self, second: int, person: Known, campaign: Campaign, content: str, click_rate: float
     ) -> None:
         """An open and, at the given rate, a click with the visit it leads to."""
-        to = {"email": person.email}
-        touch = mail_touch(campaign, "email_open", content)
-        self._scene.book.add("email", second, "touch", to, touch=touch)
+        touch = campaign.touch("email_open", content)
+        self._scene.book.add("email", second, "touch", {"email": person.email}, touch=touch)
         if self._rng.random() < click_rate:
             self.clicked(second + self._rng.randrange(5, 90), person, campaign, content)
 
     def clicked(self, second: int, person: Known, campaign: Campaign, content: str) -> None:
-        touch = mail_touch(campaign, "click", content)
+        """A click and, seconds later, the visit; without tags where the issue lost them."""
+        touch = campaign.touch("email_click", content)
         self._scene.book.add("email", second, "touch", {"email": person.email}, touch=touch)
-        landing = _UNTAGGED if campaign.key == "untagged" else campaign
-        self._traffic.visit(second + 3, person.visitor, landing, person.audience)
+        landing = _UNTAGGED if campaign.key == self._untagged else campaign
+        self._traffic.visit(second + 3, person.visitor, landing)
 
     def issues(self) -> list[tuple[int, Campaign]]:
         """Day and campaign of each monthly issue: the first working day after the 9th."""
         days = [day for day in range(DAYS) if self._scene.year.date_of(day).day == 10]
         issues = []
-        for back, day in enumerate(reversed(days), start=1):
+        for day in days:
             month = self._scene.year.dates[day][:7]
-            key = "untagged" if back == UNTAGGED_MONTHS_BACK else "newsletter"
             issue = replace(
-                BY_KEY["newsletter"], key=key, name=f"Newsletter | {month}", id=f"nl-{month}"
+                BY_KEY["newsletter"], key=month, name=f"Newsletter | {month}", id=f"nl-{month}"
             )
             issues.append((self._scene.year.working_day(day), issue))
-        return issues[::-1]
+        return issues
 
     def newsletters(self) -> None:
         """Every issue to everybody known by then."""
-        for day, issue in self.issues():
+        issues = self.issues()
+        self._untagged = issues[-UNTAGGED_MONTHS_BACK][1].key
+        for day, issue in issues:
             for person in self._scene.known:
                 if person.since < at(day, 7) and self._rng.random() < _OPEN_RATE:
                     second = self._rhythm.moment(day + self._rng.choice((0, 0, 0, 1)), "companies")

@@ -90,7 +90,7 @@ _PEOPLE = (
     ),
     Scenario(
         "two_devices", "A telephone and a desk",
-        "Julia finds the company on her telephone, asks at her desk, and opens a mail on both.",
+        "Julia looks on her telephone, asks at her desk, and follows a mail on the telephone.",
         "Two browsers become one person as soon as one address links them.",
         ("L-story-devices", "a-story-devices", "a-story-devices-mobile"),
     ),

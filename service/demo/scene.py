@@ -4,13 +4,14 @@ Chance decides *when* and *who*; quotas decide *how many*. With plain chance twe
 make a channel's ROI swing by half from one `until` to the next, and the demo's story with it.
 """
 
+import math
 import random
 from collections import Counter
 from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Any
 
-from service.demo.days import DAY, LENGTH, Audience, Rhythm, Year
+from service.demo.days import DAY, LENGTH, Rhythm, Year
 
 Fact = dict[str, Any]
 PREFIXES = {"website": "web", "crm": "crm", "shop": "shp", "email": "eml", "calls": "cal"}
@@ -81,7 +82,7 @@ class Quotas:
         self._asked[key] += 1
         share = (0.5 + self._asked[key] * _GOLDEN) % 1
         z = NormalDist().inv_cdf(min(max(share, 0.01), 0.99))
-        return round(median * float(2.718281828459045 ** (spread * z)))
+        return round(median * math.exp(spread * z))
 
 
 @dataclass
@@ -98,7 +99,6 @@ class Known:
 
     email: str
     since: int
-    audience: Audience
     visitor: Visitor
     identifiers: dict[str, str] = field(default_factory=dict)
 

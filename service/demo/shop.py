@@ -19,7 +19,7 @@ _REVIEW_RATE = 0.08
 _SMS_WAVES = 5
 _SMS_CLICK_RATE = 0.12
 _SMS_ORDER_RATE = 0.3
-_RATINGS = ((5, 46), (4, 28), (3, 12), (2, 8), (1, 6))
+_RATINGS = {5: 46, 4: 28, 3: 12, 2: 8, 1: 6}
 _TEXTS = {
     5: "Works from the first minute.", 4: "Good, the manual could be longer.",
     3: "Does what it should.", 2: "Arrived late.", 1: "Stopped after a week.",
@@ -69,7 +69,7 @@ class Shop:
             self._traffic.visit(second, visitor, way, "shoppers")
             return
         email = self._census.buyer_email()
-        person = Known(email, second, "shoppers", visitor)
+        person = Known(email, second, visitor)
         buyer = Buyer(person, f"u-{len(self.buyers) + 1:05d}")
         self.buyers.append(buyer)
         self.buy(second, buyer, way)
@@ -104,13 +104,15 @@ class Shop:
         """One order fact; `cents` of a refund is what was paid back, a positive number."""
         body: dict[str, Any] = {"id": order_id, "status": status}
         body |= {"amount": money(cents), "currency": "EUR"}
+        if status == "refunded":
+            body["refund_id"] = f"{order_id}-back"
         if lines:
             body["items"] = [line.item for line in lines]
         self._scene.book.add("shop", second, "order", buyer.identifiers, order=body)
 
-    def review(self, second: int, buyer: Buyer, order_id: str, rating: int, text: str) -> None:
+    def review(self, second: int, buyer: Buyer, rating: int, text: str) -> None:
         """`rating` is 1 to 5 stars."""
-        body = {"rating": rating, "text": text, "order_id": order_id}
+        body = {"rating": rating, "text": text}
         self._scene.book.add("shop", second, "review", buyer.identifiers, review=body)
 
     def _afterwards(self, second: int, buyer: Buyer, order_id: str, cents: int) -> None:
@@ -122,10 +124,9 @@ class Shop:
             back = self._rhythm.later(second, 4, 20, "shoppers")
             self.order(back, buyer, order_id, "refunded", cents * 3 // 10)
         elif self._rng.random() < _REVIEW_RATE:
-            ratings, weights = zip(*_RATINGS, strict=True)
-            rating = int(self._rng.choices(ratings, weights)[0])
+            rating = self._rng.choices(list(_RATINGS), list(_RATINGS.values()))[0]
             told = self._rhythm.later(second, 6, 30, "shoppers")
-            self.review(told, buyer, order_id, rating, _TEXTS[rating])
+            self.review(told, buyer, rating, _TEXTS[rating])
 
     def _text_messages(self) -> None:
         """A sale by text message, a few times a year, to everybody who has bought before."""

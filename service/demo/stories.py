@@ -44,7 +44,7 @@ class Teller:
         """A person `First Last` of the company with a browser and a CRM contact."""
         email = f"{who.lower().replace(' ', '.')}@{company.domain}"
         identifiers = {"crm_contact_id": f"c-story-{slug}", "email": email}
-        return Known(email, 0, "companies", self.browser(slug), identifiers)
+        return Known(email, 0, self.browser(slug), identifiers)
 
     def visits(self, visitor: Visitor, *ways: tuple[int, str]) -> int:
         """Visits at (days back, campaign key), in this order; the second of the last page."""
@@ -59,7 +59,7 @@ class Teller:
         visitor = person.visitor
         self.crm.identify(second + 5, {"anonymous_id": visitor.anonymous_id, "email": person.email})
         lead = Lead(f"L-story-{slug}", person, company, BY_KEY[key], second)
-        self.crm.lead(second + 30, lead, "lead", form="demo_request")
+        self.crm.lead(second + 30, lead, "lead", form="Demo request")
         self.crm.group(second + 31, person, company)
         return lead
 

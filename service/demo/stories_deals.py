@@ -180,17 +180,14 @@ def _called(teller: Teller) -> None:
     """A call to the number in the ad, and a meeting, between visit and deal."""
     company = teller.company("called", "Rosedale Logistics", "logistics")
     person = teller.contact("called", "Peter Sokol", company)
-    person.identifiers["phone"] = "+441632960321"
+    person.identifiers["phone"] = "+442079460999"
     second = teller.visits(person.visitor, (171, "warehouse"))
     lead = teller.form("called", person, company, second, "warehouse")
-    campaign = lead.campaign
-    call = {"kind": "call", "source": campaign.source, "medium": campaign.medium}
-    call |= {"campaign": campaign.name, "campaign_id": campaign.id}
     by_phone = {"phone": person.identifiers["phone"]}
-    rang = {**call, "duration_seconds": 412}
-    teller.book.add("calls", teller.on(169, 11), "touch", by_phone, touch=rang)
+    call = lead.campaign.touch("call")
+    teller.book.add("calls", teller.on(169, 11), "touch", by_phone, touch=call)
     teller.accept(lead)
-    meeting = {"kind": "meeting", "channel": "sales", "duration_seconds": 2_700}
+    meeting = {"kind": "meeting", "channel": "sales"}
     met = teller.on(163, 14)
     teller.book.add("calls", met, "touch", {"email": person.email}, touch=meeting)
     deal = Deal("D-story-called", company, (person.identifiers,), lead.id)

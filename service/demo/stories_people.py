@@ -39,6 +39,9 @@ def _two_devices(teller: Teller) -> None:
     teller.visits(mobile, (60, "social_posts"))
     second = teller.visits(person.visitor, (57, "brand"))
     teller.form("devices", person, company, second, "brand")
+    clicked = teller.on(50, 9, 10)
+    touch = BY_KEY["nurture"].touch("email_click", "mail-6")
+    teller.book.add("email", clicked - 3, "touch", {"email": person.email}, touch=touch)
     opened = teller.visits(mobile, (50, "nurture"))
     known = {"anonymous_id": mobile.anonymous_id, "email": person.email}
     teller.crm.identify(opened + 5, known)
@@ -53,8 +56,8 @@ def _kiosk(teller: Teller) -> None:
         second = teller.visits(guest, (160 - number, "direct"))
         teller.crm.identify(second + 5, {"anonymous_id": guest.anonymous_id, "email": email})
         sat_down = teller.on(120 - number % 2, 9) + number * 900
-        teller.traffic.visit(sat_down, tablet, BY_KEY["direct"], then=("/demo",))
-        teller.crm.identify(sat_down + 880, {"anonymous_id": KIOSK, "email": email})
+        signed_in = teller.traffic.visit(sat_down, tablet, BY_KEY["direct"], then=("/demo",))
+        teller.crm.identify(signed_in + 5, {"anonymous_id": KIOSK, "email": email})
 
 
 def _undefined(teller: Teller) -> None:
@@ -74,7 +77,7 @@ def _walk_ins(teller: Teller) -> None:
         person.identifiers["email"] = SHARED_ADDRESS
         second = teller.on(90 - number, 10, number)
         lead = Lead(f"L-story-walk-in-{number}", person, company, BY_KEY["direct"], second)
-        teller.crm.lead(second, lead, "lead", form="typed_in")
+        teller.crm.lead(second, lead, "lead", form="Walk-in")
 
 
 def _consent(teller: Teller) -> None:
@@ -112,7 +115,7 @@ def _bots(teller: Teller) -> None:
 
 def _buyer(teller: Teller, slug: str) -> Buyer:
     email = f"{slug}@{slug}-home.example"
-    person = Known(email, 0, "shoppers", teller.browser(slug))
+    person = Known(email, 0, teller.browser(slug))
     return Buyer(person, f"u-story-{slug}")
 
 
@@ -140,7 +143,7 @@ def _orders(teller: Teller, shop: Shop) -> None:
     ways = ((300, "shopping"), (220, "direct"), (131, "sms"), (36, "organic"))
     for number, (days_back, key) in enumerate(ways, start=1):
         _bought(teller, shop, loyal, f"O-story-loyal-{number}", days_back, key)
-    shop.review(teller.on(30, 19), loyal, "O-story-loyal-4", 5, "Fourth order, no surprises.")
+    shop.review(teller.on(30, 19), loyal, 5, "Fourth order, no surprises.")
 
 
 def _payment_return(teller: Teller, shop: Shop) -> None:

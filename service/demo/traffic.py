@@ -6,15 +6,7 @@ Channels are left to the channel rules: a page carries only its address and its 
 import random
 from itertools import accumulate
 
-from service.demo.campaigns import (
-    BY_KEY,
-    RETURNS_BUYER,
-    RETURNS_KNOWN,
-    RETURNS_UNKNOWN,
-    SHOP,
-    SITE,
-    Campaign,
-)
+from service.demo.campaigns import BY_KEY, SHOP, SITE, Campaign
 from service.demo.days import DAY, LENGTH, Audience
 from service.demo.scene import Scene, Visitor
 
@@ -32,11 +24,21 @@ _PAGE_WEIGHTS = list(accumulate((52, 23, 12, 7, 4, 2)))
 _CLICK_PREFIX = {"gclid": "Cj0KCQ", "msclkid": "m", "fbclid": "IwAR", "li_fat_id": "li-"}
 # Auto-tagged clicks whose tracking template was lost carry the click id and nothing else.
 _ONLY_CLICK_ID = 0.05
+# How a person who has been here before comes back: (campaign key, weight).
 _RETURNS = {
-    "unknown": RETURNS_UNKNOWN,
-    "known": RETURNS_KNOWN,
-    "buyer": RETURNS_BUYER,
-}
+    "unknown": (
+        ("direct", 26), ("organic", 24), ("brand", 15), ("brand_bing", 3), ("li_retargeting", 13),
+        ("meta_retargeting", 8), ("social_posts", 5), ("referral", 4), ("ai", 2),
+),
+    "known": (
+        ("nurture", 34), ("direct", 28), ("organic", 14), ("brand", 12), ("li_retargeting", 8),
+        ("meta_retargeting", 4),
+),
+    "buyer": (
+        ("direct", 30), ("organic", 18), ("cart", 16), ("brand", 12), ("meta_retargeting", 10),
+        ("shopping", 10), ("ai", 4),
+),
+}  # fmt: skip
 
 
 class Traffic:

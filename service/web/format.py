@@ -4,6 +4,7 @@ Nothing is computed here but roundings for show: the exact number stands beside 
 in the `value` of its <data> element and in its title. Undefined is an en dash, never 0.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -51,23 +52,26 @@ class Formatter:
     zone: ZoneInfo
     locale: str = "en_GB"
 
-    def money(self, value: Number | None, currency: str | None = None) -> str:
-        """All minor units: €1,234.50."""
+    def money(
+        self, value: Number | None, currency: str | None = None, places: int | None = None
+    ) -> str:
+        """€1,234.50, with the currency's own decimals unless `places` is 0."""
         number = exact(value)
         if number is None:
             return NOTHING
-        return _minus(format_currency(number, currency or self.currency, locale=self.locale))
+        code = currency or self.currency
+        if places == 0:
+            text = format_currency(number, code, "¤#,##0", self.locale, currency_digits=False)
+        else:
+            text = format_currency(number, code, locale=self.locale)
+        # Babel puts a code and a number together without the space that belongs there.
+        return _minus(re.sub(r"(?<=[A-Za-z])(?=\d)", "\u00a0", text))
 
     def round_money(self, value: Number | None, currency: str | None = None) -> str:
-        """Whole units from a thousand upwards (€1,235), else with minor units (€12.50)."""
+        """Whole units from a thousand upwards (€1,235) and for nothing (€0), else €12.50."""
         number = exact(value)
-        if number is None or abs(number) < WHOLE_FROM:
-            return self.money(number, currency)
-        return _minus(
-            format_currency(
-                number, currency or self.currency, "¤#,##0", self.locale, currency_digits=False
-            )
-        )
+        whole = number is not None and (abs(number) >= WHOLE_FROM or number == 0)
+        return self.money(number, currency, 0 if whole else None)
 
     def short_money(self, value: Number | None, currency: str | None = None) -> str:
         """Compact from ten millions upwards: €12.4M."""

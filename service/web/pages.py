@@ -91,7 +91,7 @@ def formatter_of(request: Request, currency: str | None = None) -> Formatter:
 def render(
     request: Request,
     template: str,
-    status: int = 200,
+    code: int = 200,
     formatter: Formatter | None = None,
     **values: Any,
 ) -> HTMLResponse:
@@ -107,7 +107,7 @@ def render(
         now=parts_of(request).clock(),
         **values,
     )
-    return HTMLResponse(text, status, HEADERS)
+    return HTMLResponse(text, code, HEADERS)
 
 
 def request_id_of(request: Request) -> str:

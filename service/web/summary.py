@@ -27,7 +27,7 @@ def headline(report: Report, before: Report | None, formatter: Formatter) -> str
     else:
         text = (
             f"{formatter.round_money(spend)} of spend brought {formatter.round_money(revenue)} "
-            f"of revenue: {formatter.money(totals['roas'])} for each {formatter.money(1)}."
+            f"of revenue: {formatter.money(totals['roas'])} for each {formatter.money(1, places=0)} spent."
         )
     change = change_of(METRICS["revenue"], totals, before["totals"] if before else None, formatter)
     if change.arrow:

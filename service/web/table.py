@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import Any
 
 from service.kit.errors import ReconciliationError, Refusal
-from service.web.format import Formatter, Number, exact, exact_sum
+from service.web.format import WHOLE_FROM, Formatter, Number, exact, exact_sum
 from service.web.words import DEFAULT_COLUMNS, METRICS, Metric
 
 Row = dict[str, Any]
@@ -25,7 +25,7 @@ class Cell:
         text: as people read it; an en dash when undefined.
         value: as machines read it; empty when undefined.
         title: every digit, or why there is no number.
-        tone: "good", "bad" or "".
+        tone: "bad", "zero" or "".
     """
 
     text: str
@@ -191,14 +191,16 @@ def _cell(row: Row, metric: Metric, places: int | None, formatter: Formatter) ->
     value = row.get(metric.key)
     if value is None:
         return Cell(formatter.show(metric.kind, None), "", why_undefined(metric.key))
-    text = (
-        formatter.count(value, places)
-        if metric.kind == "count"
-        else formatter.show(metric.kind, value)
-    )
-    tone = ""
-    if metric.key in ("roi", "romi_revenue", "romi_margin"):
-        tone = "bad" if value < 0 else "good"
+    if metric.kind == "count":
+        text = formatter.count(value, places)
+    elif metric.kind == "money":
+        # A small amount keeps its decimals even among whole ones: €0.40 is not €0.
+        text = formatter.money(value, places=None if 0 < abs(value) < 10 else places)
+    else:
+        text = formatter.show(metric.kind, value)
+    tone = "" if value else "zero"
+    if value < 0 and metric.kind == "percent":
+        tone = "bad"
     return Cell(text, str(exact(value)), formatter.full(metric.kind, value), tone)
 
 
@@ -218,8 +220,8 @@ def why_undefined(key: str) -> str:
 
 
 def _places(rows: Sequence[Row], metric: Metric) -> int | None:
-    """Decimals that a column of counts shares, so that its digits stand under each other."""
-    if metric.kind != "count":
-        return None
-    values = [exact(row.get(metric.key)) for row in rows]
-    return 1 if any(value is not None and value % 1 for value in values) else 0
+    """Decimals that a column shares, so that its digits stand under each other."""
+    values = [value for row in rows if (value := exact(row.get(metric.key))) is not None]
+    if metric.kind == "money":
+        return 0 if any(abs(value) >= WHOLE_FROM for value in values) else None
+    return 1 if any(value % 1 for value in values) else 0

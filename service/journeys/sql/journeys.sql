@@ -26,12 +26,14 @@ GROUP BY conversion_key, person_id;
 
 INSERT INTO journeys
 SELECT
-    c.conversion_key, t.occurred_at, t.dimension_id, t.page_id, journey_people.of_person, t.seq
+    c.conversion_key, c.stage, c.occurred_at,
+    ROW_NUMBER() OVER (PARTITION BY c.conversion_key ORDER BY t.occurred_at, t.tie, people.public_id) AS position,
+    t.occurred_at, t.dimension_id, t.page_id, journey_people.of_person, t.seq
 FROM journey_people
 JOIN conversions AS c ON c.conversion_key = journey_people.conversion_key
 JOIN touchpoints AS t ON t.person_id = journey_people.person_id AND t.occurred_at <= c.occurred_at
 JOIN people ON people.person_id = t.person_id
-ORDER BY c.conversion_key, t.occurred_at, t.tie, people.public_id;
+ORDER BY c.conversion_key, position;
 
 -- When the earliest touchpoint of each scope happened, to say why a conversion has no journey.
 INSERT INTO reach

@@ -67,9 +67,11 @@ CREATE TABLE conversion_amounts (
     conversion_key BIGINT, part VARCHAR, amount_minor BIGINT, currency VARCHAR,
     occurred_at BIGINT, rate_day VARCHAR
 );
+-- One row a touchpoint of a journey, journeys one after another in their order. What readers filter
+-- by is repeated on each row: it compresses to nothing and spares every report a join.
 CREATE TABLE journeys (
-    conversion_key BIGINT, occurred_at BIGINT, dimension_id INTEGER, page_id INTEGER,
-    of_person BOOLEAN, seq BIGINT
+    conversion_key BIGINT, stage VARCHAR, converted_at BIGINT, position INTEGER,
+    occurred_at BIGINT, dimension_id INTEGER, page_id INTEGER, of_person BOOLEAN, seq BIGINT
 );
 CREATE TABLE reach (conversion_key BIGINT, person_first_at BIGINT, account_first_at BIGINT);
 CREATE TABLE spend (

@@ -36,7 +36,7 @@ function optionsFor(data, width) {
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
     scales: { y: { range: (u, low, high) => [Math.min(0, low), high > 0 ? high * 1.05 : 1] } },
     axes: [
-      { ...axis, grid: { show: false }, values: (u, at) => at.map((second) => days.format(second * 1000)), space: 80 },
+      { ...axis, grid: { show: false }, values: (u, at) => at.map((second) => days.format(second * 1000)), space: 80, size: 26 },
       { ...axis, grid: { stroke: line, width: 1 }, values: (u, at) => at.map((value) => numbers.format(value)), size: 58, space: 44 },
     ],
     series: [{}, ...data.series.map((series, index) => {
