@@ -16,6 +16,7 @@ from service.kit.errors import BadRequest, Refusal, TooLarge
 
 GZIP_MAGIC = b"\x1f\x8b"
 BOM = b"\xef\xbb\xbf"
+DRAINED = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,23 +27,34 @@ class Unreadable:
     raw: str
 
 
-async def read_body(chunks: AsyncIterator[bytes], encoding: str, limit: int) -> bytes:
+async def read_body(
+    chunks: AsyncIterator[bytes], encoding: str, limit: int, announced: str | None = None
+) -> bytes:
     """The whole body, gunzipped where it is gzip by header or by its first bytes.
 
-    Args: limit: most bytes, both as sent and unpacked.
+    Args: limit: most bytes, both as sent and unpacked; announced: the Content-Length header.
     Raises: TooLarge, or BadRequest for an unknown or broken compression.
     """
-    parts = []
+    parts: list[bytes] = []
     size = 0
+    too_large = announced is not None and announced.isdigit() and int(announced) > limit
     async for chunk in chunks:
         size += len(chunk)
-        if size > limit:
-            raise _too_large(limit)
-        parts.append(chunk)
+        too_large = too_large or size > limit
+        # What is too large is still read for a while and thrown away: a client that is cut off
+        # in the middle of sending would see a broken connection instead of the reason.
+        if size > DRAINED * limit:
+            break
+        if not too_large:
+            parts.append(chunk)
+    if too_large:
+        raise _too_large(limit)
     body = b"".join(parts)
     encoding = encoding.strip().lower()
     if encoding not in ("", "identity", "gzip", "x-gzip"):
-        raise BadRequest("bad_encoding", f"Content-Encoding {encoding!r} is not known; send gzip or none.")
+        raise BadRequest(
+            "bad_encoding", f"Content-Encoding {encoding[:40]!r} is not known; send gzip or none."
+        )
     if body.startswith(GZIP_MAGIC):
         return gunzip(body, limit)
     return body
@@ -63,7 +75,9 @@ def gunzip(body: bytes, limit: int) -> bytes:
 
 
 def _too_large(limit: int) -> TooLarge:
-    return TooLarge("body_too_large", f"The body may hold {limit} bytes, unpacked too; send smaller batches.")
+    return TooLarge(
+        "body_too_large", f"The body may hold {limit} bytes, unpacked too; send smaller batches."
+    )
 
 
 def parse_json(body: bytes) -> Any:
@@ -119,7 +133,9 @@ def parse_items(body: bytes, limit: int) -> Sequence[Any]:
     """
     body = body.removeprefix(BOM).strip()
     if not body:
-        raise BadRequest("empty_body", "The body is empty; send an event, an array of them, or NDJSON.")
+        raise BadRequest(
+            "empty_body", "The body is empty; send an event, an array of them, or NDJSON."
+        )
     items = _one_document(body)
     if items is None:
         lines = body.split(b"\n", limit + 1)

@@ -202,7 +202,7 @@ def normal_email(text: str) -> str | None:
     `a..b@docomo.ne.jp` pass, which RFC 5321 forbids and a mobile carrier gave to millions.
     """
     text = text.strip().lower()
-    if len(text) <= 254 and _PLAIN_EMAIL.fullmatch(text) and "xn--" not in text:
+    if len(text) <= 254 and _PLAIN_EMAIL.fullmatch(text):
         return text
     try:
         parts = validate_email(_INVISIBLE.sub("", text), check_deliverability=False)

@@ -14,7 +14,11 @@ Reader = Callable[[Any, int, Sender], NewFact | None]
 
 
 def collect(
-    items: Iterable[Any], sender: Sender, max_bytes: int, read: Reader = to_fact, first_index: int = 0
+    items: Iterable[Any],
+    sender: Sender,
+    max_bytes: int,
+    read: Reader = to_fact,
+    first_index: int = 0,
 ) -> Batch:
     """Read every item.
 

@@ -12,9 +12,11 @@ import orjson
 from pydantic import ValidationError
 
 from service.collect.bots import is_bot
+from service.collect.channels.values import clean_value
 from service.collect.identifiers import Identifier, IdentifierReader, email_domain
-from service.collect.landing import read_landing
-from service.collect.schemas import PARTS, Event
+from service.collect.landing import Landing, read_landing
+from service.collect.properties import impersonal
+from service.collect.schemas import PARTS, Campaign, Event
 from service.kit.errors import Refusal
 from service.kit.money import parse_amount
 from service.kit.time import to_micros
@@ -22,7 +24,7 @@ from service.ledger.append import NewFact
 from service.ledger.keys import Caller
 
 SERVER_TYPES = frozenset({"lead", "deal", "order", "verdict", "review", "unlink"})
-NEED_IDENTIFIERS = frozenset({"touch", "page", "identify", "group", "consent"})
+NEED_IDENTIFIERS = frozenset({"touch", "page", "identify", "group", "consent", "track"})
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 # A clock that runs ahead by less than the first is taken at its word, by less than the second
 # is set back to the moment of arrival and said so; beyond it the event is refused.
@@ -68,7 +70,7 @@ def to_fact(item: Any, index: int, sender: Sender, claimed_at: str | None = None
         item: the event as parsed from JSON.
         index: its place in the request.
         claimed_at: the moment the sender wrote, where a format corrects clocks and
-            `occurred_at` is the corrected one.
+            `occurred_at` is the corrected one; empty where the sender wrote none.
     Raises: Refusal with code, field and what to do.
     """
     event = validate(item)
@@ -80,8 +82,9 @@ def to_fact(item: Any, index: int, sender: Sender, claimed_at: str | None = None
         )
     occurred_at, late_claim = _moment(event.occurred_at, index, sender)
     payload: dict[str, Any] = {}
-    if claimed_at or late_claim:
-        payload["claimed_at"] = claimed_at or late_claim
+    claim = late_claim if claimed_at is None else claimed_at
+    if claim is not None:
+        payload["claimed_at"] = claim
     _add_people(payload, event, sender)
     _WRITERS.get(event.type, _write_plain)(payload, event, index, sender)
     if event.segment:
@@ -102,17 +105,23 @@ def to_fact(item: Any, index: int, sender: Sender, claimed_at: str | None = None
 def validate(item: Any) -> Event:
     """The item as an Event whose own part is present. Raises Refusal."""
     if not isinstance(item, dict):
-        raise Refusal("not_an_object", "", "an event is a JSON object with id, type and occurred_at")
+        raise Refusal(
+            "not_an_object", "", "an event is a JSON object with id, type and occurred_at"
+        )
     try:
         event = Event.model_validate(item)
     except ValidationError as error:
         raise refusal_of(error) from None
     except (RecursionError, UnicodeError) as error:
-        raise Refusal("invalid_text", "", f"the event cannot be read: {type(error).__name__}") from None
+        raise Refusal(
+            "invalid_text", "", f"the event cannot be read: {type(error).__name__}"
+        ) from None
     for part in PARTS:
         present = getattr(event, part) is not None
         if present and part != event.type:
-            raise Refusal("unknown_field", part, f"`{part}` does not belong in an event of type {event.type}")
+            raise Refusal(
+                "unknown_field", part, f"`{part}` does not belong in an event of type {event.type}"
+            )
         if not present and part == event.type:
             raise Refusal("missing_field", part, f"an event of type {part} needs `{part}`")
     return event
@@ -121,9 +130,17 @@ def validate(item: Any) -> Event:
 def refusal_of(error: ValidationError) -> Refusal:
     """The first of pydantic's errors, with our stable code and the path of the field."""
     first = error.errors(include_url=False, include_context=False, include_input=True)[0]
-    where = ".".join(str(step) for step in first["loc"] if not str(step).startswith(("function", "str", "int", "float", "bool")))
+    where = ".".join(
+        str(step)
+        for step in first["loc"]
+        if not str(step).startswith(("function", "str", "int", "float", "bool"))
+    )
     code = _CODES.get(first["type"], "wrong_type")
-    return Refusal(code, where, f"{first['msg']}; got {repr(first['input'])[:80] if code != 'missing_field' else 'nothing'}")
+    return Refusal(
+        code,
+        where,
+        f"{first['msg']}; got {repr(first['input'])[:80] if code != 'missing_field' else 'nothing'}",
+    )
 
 
 def _moment(text: str, index: int, sender: Sender) -> tuple[int, str | None]:
@@ -153,15 +170,23 @@ def parse_moment(text: str, name: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise Refusal("bad_timestamp", name, f"{text[:64]!r} is not ISO 8601; write 2026-03-01T10:00:00Z") from None
+        raise Refusal(
+            "bad_timestamp", name, f"{text[:64]!r} is not ISO 8601; write 2026-03-01T10:00:00Z"
+        ) from None
     if moment.tzinfo is None:
-        raise Refusal("naive_timestamp", name, f"{text!r} has no time zone; end it with Z or an offset like +01:00")
+        raise Refusal(
+            "naive_timestamp",
+            name,
+            f"{text!r} has no time zone; end it with Z or an offset like +01:00",
+        )
     try:
         moment = moment.astimezone(UTC)
     except OverflowError:
         raise Refusal("bad_timestamp", name, f"{text!r} lies outside the calendar") from None
     if moment < EARLIEST:
-        raise Refusal("occurred_too_early", name, f"{text} lies before 1990; check the sender's clock")
+        raise Refusal(
+            "occurred_too_early", name, f"{text} lies before 1990; check the sender's clock"
+        )
     return moment
 
 
@@ -204,12 +229,42 @@ def written_identifiers(found: Iterable[Identifier]) -> list[str]:
 def _write_page(payload: dict[str, Any], event: Event, index: int, sender: Sender) -> None:
     page = event.page
     assert page is not None
-    landing = read_landing(page.url)
+    landing = _read_page(page.url, "page.url")
+    payload["page"] = page.model_dump(exclude_none=True, exclude={"campaign"})
+    _add_touch(payload, _dimensions(landing, page.campaign), landing.click_ids)
+
+
+def _write_track(payload: dict[str, Any], event: Event, index: int, sender: Sender) -> None:
+    track = event.track
+    assert track is not None
+    payload["track"] = {"name": track.name}
+    if properties := impersonal(track.properties or {}):
+        payload["track"]["properties"] = properties
+    landing = None
+    if track.url is not None:
+        landing = _read_page(track.url, "track.url")
+        payload["page"] = {"url": track.url}
+    clicks = landing.click_ids if landing else {}
+    _add_touch(payload, _dimensions(landing, track.campaign), clicks)
+
+
+def _read_page(url: str, field: str) -> Landing:
+    landing = read_landing(url)
     if landing.host is None:
-        raise Refusal("bad_url", "page.url", "a page needs its whole address, such as https://example.com/")
-    payload["page"] = page.model_dump(exclude_none=True)
-    dimensions = {name: value for name in DIMENSIONS if (value := getattr(landing, name))}
-    _add_touch(payload, dimensions, landing.click_ids)
+        raise Refusal(
+            "bad_url", field, "a page needs its whole address, such as https://example.com/"
+        )
+    return landing
+
+
+def _dimensions(landing: Landing | None, campaign: Campaign | None) -> dict[str, str]:
+    """The campaign fields of the address; only where it has none at all, the sender's own. Never
+    both: half of one campaign and half of another would be a third that nobody ran."""
+    found = {name: value for name in DIMENSIONS if (value := getattr(landing, name, None))}
+    if found or campaign is None:
+        return found
+    given = {name: clean_value(getattr(campaign, name) or "") for name in DIMENSIONS}
+    return {name: value for name, value in given.items() if value}
 
 
 def _write_touch(payload: dict[str, Any], event: Event, index: int, sender: Sender) -> None:
@@ -239,7 +294,9 @@ def _write_touch(payload: dict[str, Any], event: Event, index: int, sender: Send
     _add_touch(payload, dimensions, click_ids)
 
 
-def _add_touch(payload: dict[str, Any], dimensions: dict[str, Any], click_ids: Mapping[str, str]) -> None:
+def _add_touch(
+    payload: dict[str, Any], dimensions: dict[str, Any], click_ids: Mapping[str, str]
+) -> None:
     # The values of click ids are as many as clicks; only their names are a dimension.
     if click_ids:
         names = {name.lower(): value for name, value in click_ids.items()}
@@ -268,7 +325,9 @@ def _write_order(payload: dict[str, Any], event: Event, index: int, sender: Send
     written = order.model_dump(exclude_none=True, exclude={"amount", "items"})
     _add_money(written, order.amount, order.currency, order.items, "order")
     if written.get("amount_minor", 0) < 0:
-        raise Refusal("out_of_range", "order.amount", "an amount is not negative; send status refunded")
+        raise Refusal(
+            "out_of_range", "order.amount", "an amount is not negative; send status refunded"
+        )
     payload["order"] = written
 
 
@@ -278,7 +337,9 @@ def _add_money(
     """Minor units of the amount and of the items' lines and costs; `cost_minor` is their sum,
     there only when every item has a cost."""
     if currency is None and (amount is not None or items):
-        raise Refusal("missing_currency", f"{part}.currency", "an amount needs its ISO 4217 `currency`")
+        raise Refusal(
+            "missing_currency", f"{part}.currency", "an amount needs its ISO 4217 `currency`"
+        )
     if amount is not None:
         written["amount_minor"] = parse_amount(amount, currency or "", f"{part}.amount")
     if not items:
@@ -288,7 +349,9 @@ def _add_money(
         line = item.model_dump(exclude_none=True, exclude={"amount", "cost"})
         for name in ("amount", "cost"):
             if (value := getattr(item, name)) is not None:
-                line[f"{name}_minor"] = parse_amount(value, currency or "", f"{part}.items.{position}.{name}")
+                line[f"{name}_minor"] = parse_amount(
+                    value, currency or "", f"{part}.items.{position}.{name}"
+                )
         lines.append(line)
     written["items"] = lines
     if all("cost_minor" in line for line in lines):
@@ -302,7 +365,9 @@ def _write_unlink(payload: dict[str, Any], event: Event, index: int, sender: Sen
     for side in ("left", "right"):
         found = sender.reader.read_all(getattr(unlink, side))
         if not found:
-            raise Refusal("missing_identifiers", f"unlink.{side}", "name one identifier, such as {\"email\": …}")
+            raise Refusal(
+                "missing_identifiers", f"unlink.{side}", 'name one identifier, such as {"email": …}'
+            )
         written[side] = written_identifiers(found)[0]
     payload["unlink"] = written
 
@@ -319,4 +384,5 @@ _WRITERS: dict[str, Callable[[dict[str, Any], Event, int, Sender], None]] = {
     "deal": _write_deal,
     "order": _write_order,
     "unlink": _write_unlink,
+    "track": _write_track,
 }

@@ -8,7 +8,9 @@ from pydantic_core import PydanticCustomError
 
 def _clean(value: str) -> str:
     if "\x00" in value:
-        raise PydanticCustomError("nul_character", "holds the character NUL, which no text may hold")
+        raise PydanticCustomError(
+            "nul_character", "holds the character NUL, which no text may hold"
+        )
     return value
 
 
@@ -20,7 +22,9 @@ def _no_number(value: Any) -> Any:
 
 
 Text = Annotated[str, AfterValidator(_clean), Field(max_length=1_000)]
-Id = Annotated[str, BeforeValidator(_no_number), AfterValidator(_clean), Field(min_length=1, max_length=200)]
+Id = Annotated[
+    str, BeforeValidator(_no_number), AfterValidator(_clean), Field(min_length=1, max_length=200)
+]
 Url = Annotated[str, AfterValidator(_clean), Field(max_length=8_000)]
 Scalar = Annotated[str, AfterValidator(_clean), Field(max_length=8_000)] | int | float | bool | None
 Amount = str | int | float
@@ -39,25 +43,52 @@ class Account(Part):
     name: Text | None = None
 
 
-class Page(Part):
-    url: Url
-    referrer: Url | None = None
-    title: Text | None = None
+class Campaign(Part):
+    """Campaign fields as a sender knows them."""
 
-
-class Touch(Part):
-    """One contact with a channel; `channel` given by a server wins over the channel rules."""
-
-    kind: Literal[
-        "visit", "click", "impression", "email_open", "email_click", "call", "meeting", "content", "offline"
-    ] = "click"
-    channel: Text | None = None
     source: Text | None = None
     medium: Text | None = None
     campaign: Text | None = None
     campaign_id: Id | None = None
     content: Text | None = None
     term: Text | None = None
+
+
+class Page(Part):
+    """A page view. `campaign` counts only where `url` itself carries no campaign field."""
+
+    url: Url
+    referrer: Url | None = None
+    title: Text | None = None
+    campaign: Campaign | None = None
+
+
+class Track(Part):
+    """Something a person did that is neither a contact with a channel nor a stage: kept as a fact
+    and as evidence of who is who, left out of journeys. `url` and `campaign` as of a page; of the
+    properties, those that would hold personal data are not kept."""
+
+    name: Annotated[str, AfterValidator(_clean), Field(min_length=1, max_length=200)]
+    properties: dict[Text, Scalar] | None = Field(None, max_length=100)
+    url: Url | None = None
+    campaign: Campaign | None = None
+
+
+class Touch(Campaign):
+    """One contact with a channel; `channel` given by a server wins over the channel rules."""
+
+    kind: Literal[
+        "visit",
+        "click",
+        "impression",
+        "email_open",
+        "email_click",
+        "call",
+        "meeting",
+        "content",
+        "offline",
+    ] = "click"
+    channel: Text | None = None
     url: Url | None = None
     referrer: Url | None = None
     click_ids: dict[Text, Text] | None = Field(None, max_length=20)
@@ -135,7 +166,18 @@ class Event(Part):
 
     id: Id
     type: Literal[
-        "touch", "page", "identify", "lead", "deal", "order", "group", "verdict", "review", "consent", "unlink"
+        "touch",
+        "page",
+        "identify",
+        "lead",
+        "deal",
+        "order",
+        "group",
+        "verdict",
+        "review",
+        "consent",
+        "unlink",
+        "track",
     ]
     occurred_at: Annotated[str, Field(max_length=64)]
     identifiers: dict[Text, Any] | None = Field(None, max_length=20)
@@ -151,6 +193,18 @@ class Event(Part):
     review: Review | None = None
     consent: dict[Text, Scalar] | None = Field(None, max_length=50)
     unlink: Unlink | None = None
+    track: Track | None = None
 
 
-PARTS = ("touch", "page", "lead", "deal", "order", "verdict", "review", "consent", "unlink")
+PARTS = (
+    "touch",
+    "page",
+    "lead",
+    "deal",
+    "order",
+    "verdict",
+    "review",
+    "consent",
+    "unlink",
+    "track",
+)

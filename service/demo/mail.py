@@ -6,7 +6,7 @@ The tool knows addresses, the website knows browsers; only a click joins the two
 from dataclasses import replace
 
 from service.demo.campaigns import BY_KEY, Campaign
-from service.demo.days import DAY, DAYS
+from service.demo.days import DAY, DAYS, Year
 from service.demo.scene import Known, Scene, at
 from service.demo.traffic import Traffic
 
@@ -29,7 +29,8 @@ class Mail:
         self._traffic = traffic
         self._rng = scene.rng("mail")
         self._rhythm = scene.rhythm(self._rng)
-        self._untagged = ""
+        self._issues = monthly_issues(scene.year)
+        self._untagged = self._issues[-UNTAGGED_MONTHS_BACK][1].key
 
     def nurture(self, person: Known, until: int) -> None:
         """Three mails after the form, each only while `until` (seconds) is not reached."""
@@ -57,24 +58,22 @@ class Mail:
         landing = _UNTAGGED if campaign.key == self._untagged else campaign
         self._traffic.visit(second + 3, person.visitor, landing)
 
-    def issues(self) -> list[tuple[int, Campaign]]:
-        """Day and campaign of each monthly issue: the first working day after the 9th."""
-        days = [day for day in range(DAYS) if self._scene.year.date_of(day).day == 10]
-        issues = []
-        for day in days:
-            month = self._scene.year.dates[day][:7]
-            issue = replace(
-                BY_KEY["newsletter"], key=month, name=f"Newsletter | {month}", id=f"nl-{month}"
-            )
-            issues.append((self._scene.year.working_day(day), issue))
-        return issues
-
     def newsletters(self) -> None:
         """Every issue to everybody known by then."""
-        issues = self.issues()
-        self._untagged = issues[-UNTAGGED_MONTHS_BACK][1].key
-        for day, issue in issues:
+        for day, issue in self._issues:
             for person in self._scene.known:
                 if person.since < at(day, 7) and self._rng.random() < _OPEN_RATE:
                     second = self._rhythm.moment(day + self._rng.choice((0, 0, 0, 1)), "companies")
                     self.opened(max(second, at(day, 7)), person, issue, "issue", _CLICK_RATE)
+
+
+def monthly_issues(year: Year) -> list[tuple[int, Campaign]]:
+    """Day and campaign of each newsletter: the first working day after the 9th of a month."""
+    issues = []
+    for day in range(DAYS):
+        if year.date_of(day).day == 10:
+            month = year.dates[day][:7]
+            name, number = f"Newsletter | {month}", f"nl-{month}"
+            issue = replace(BY_KEY["newsletter"], key=number, name=name, id=number)
+            issues.append((year.working_day(day), issue))
+    return issues

@@ -33,7 +33,7 @@ def tell(teller: Teller, shop: Shop) -> None:
 
 def _two_devices(teller: Teller) -> None:
     """The telephone is a stranger until a mail is opened on it."""
-    company = teller.company("devices", "Copperline Foods", "foods")
+    company = teller.company("devices", "Fenwick Foods", "foods")
     person = teller.contact("devices", "Julia Brandt", company)
     mobile = teller.browser("devices-mobile")
     teller.visits(mobile, (60, "social_posts"))

@@ -24,20 +24,20 @@ _PAGE_WEIGHTS = list(accumulate((52, 23, 12, 7, 4, 2)))
 _CLICK_PREFIX = {"gclid": "Cj0KCQ", "msclkid": "m", "fbclid": "IwAR", "li_fat_id": "li-"}
 # Auto-tagged clicks whose tracking template was lost carry the click id and nothing else.
 _ONLY_CLICK_ID = 0.05
-# How a person who has been here before comes back: (campaign key, weight).
+# How a person who has been here before comes back: weights of campaign keys.
 _RETURNS = {
-    "unknown": (
-        ("direct", 26), ("organic", 24), ("brand", 15), ("brand_bing", 3), ("li_retargeting", 13),
-        ("meta_retargeting", 8), ("social_posts", 5), ("referral", 4), ("ai", 2),
-),
-    "known": (
-        ("nurture", 34), ("direct", 28), ("organic", 14), ("brand", 12), ("li_retargeting", 8),
-        ("meta_retargeting", 4),
-),
-    "buyer": (
-        ("direct", 30), ("organic", 18), ("cart", 16), ("brand", 12), ("meta_retargeting", 10),
-        ("shopping", 10), ("ai", 4),
-),
+    "unknown": {
+        "direct": 26, "organic": 24, "brand": 15, "brand_bing": 3, "li_retargeting": 13,
+        "meta_retargeting": 8, "social_posts": 5, "referral": 4, "ai": 2,
+    },
+    "known": {
+        "nurture": 34, "direct": 28, "organic": 14, "brand": 12, "li_retargeting": 8,
+        "meta_retargeting": 4,
+    },
+    "buyer": {
+        "direct": 30, "organic": 18, "cart": 16, "brand": 12, "meta_retargeting": 10,
+        "shopping": 10, "ai": 4,
+    },
 }  # fmt: skip
 
 
@@ -49,8 +49,8 @@ class Traffic:
         self._rng = rng
         self._queries: dict[tuple[str, int], str] = {}
         self._returns = {
-            kind: ([BY_KEY[key] for key, _ in table], list(accumulate(w for _, w in table)))
-            for kind, table in _RETURNS.items()
+            kind: ([BY_KEY[key] for key in weights], list(accumulate(weights.values())))
+            for kind, weights in _RETURNS.items()
         }
 
     def way_back(self, kind: str) -> Campaign:

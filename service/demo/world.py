@@ -4,7 +4,7 @@ The world is a pure function of its arguments: no clock, no network, no global s
 arguments give the same bytes, and nothing in it lies at or after `until`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from service.demo.days import Year
@@ -34,10 +34,10 @@ class World:
     """
 
     until: date
-    sources: dict[str, list[Fact]]
-    spend: dict[str, list[SpendLine]]
-    rates: list[dict[str, str]]
-    scenarios: tuple[Scenario, ...]
+    sources: dict[str, list[Fact]] = field(repr=False)
+    spend: dict[str, list[SpendLine]] = field(repr=False)
+    rates: list[dict[str, str]] = field(repr=False)
+    scenarios: tuple[Scenario, ...] = field(repr=False)
 
     @property
     def events(self) -> list[Fact]:

@@ -19,8 +19,9 @@ What is shared, with N the limit:
 
 So somebody with hundreds of cookies keeps his e-mail address (his cookies name nobody else), a
 browser used by N + 1 people is shared, one used by N is not. Each step looks at sets only, and at
-nothing outside the connected component in the unguarded links (the *cluster*); each kind of round
-happens at most `ROUNDS` times, counted alike everywhere. Hence:
+nothing outside the connected component of all links ever (the *cluster*); each of the three kinds
+of round happens at most `ROUNDS` times, and one in which a cluster is already settled leaves it so.
+Hence:
 
 - order, direction and repetition of links change nothing;
 - resolving clusters apart gives the same people as resolving all at once, so that after new facts
@@ -48,7 +49,7 @@ class Resolution:
 
     `person[i]` is the position of the earliest identifier of i's person, `shared[i]` whether i was
     quarantined (its person is then itself alone), `cluster[i]` the earliest position among all that i
-    is linked to when nothing is quarantined.
+    is linked to when nothing is quarantined or withdrawn.
     """
 
     person: Integers
@@ -63,6 +64,7 @@ def resolve(
     known: ArrayLike,
     order: ArrayLike,
     shared_limit: int,
+    holds: ArrayLike | None = None,
 ) -> Resolution:
     """Group identifiers into people.
 
@@ -73,6 +75,8 @@ def resolve(
         known: bool[n], whether the identifier names a person.
         order: int64[n], distinct; the smallest in a person represents it (`seq` of the first fact).
         shared_limit: N, the most known people that one identifier may join; at least 1.
+        holds: bool[e] from `surviving_links`; a link that does not hold says nothing about people and
+            still belongs to its cluster. Without it all hold.
 
     Raises:
         ValueError: lengths differ, a position is out of range or the limit below 1.
@@ -86,8 +90,13 @@ def resolve(
     low, high = _distinct(first, second, identifier_count)
     by_order = np.argsort(ranks, kind="stable")
     cluster = _earliest(_components(identifier_count, low, high), by_order)
+    if holds is not None:
+        kept = np.asarray(holds, np.bool_)
+        if kept.shape != first.shape:
+            raise ValueError("holds needs one entry for each link")
+        low, high = _distinct(first[kept], second[kept], identifier_count)
     shared = _shared(identifier_count, low, high, is_known, shared_limit)
-    if not shared.any():
+    if not shared.any() and holds is None:
         return Resolution(cluster, shared, cluster)
     kept = ~(shared[low] | shared[high])
     person = _earliest(_components(identifier_count, low[kept], high[kept]), by_order)
@@ -149,6 +158,7 @@ def _shared(n: int, low: Integers, high: Integers, known: Flags, limit: int) -> 
     tail, head = group[ends[0][of_held]], group[ends[1][of_held]]
     # From here on nodes: the groups that held identifiers touch, and these, each in a group alone.
     nodes, numbers = np.unique(np.concatenate((tail, head)), return_inverse=True)
+    # Somebody's many browsers are often one group: its links are one.
     rows = np.unique(numbers[: tail.size] * nodes.size + numbers[tail.size :])
     group_known = np.zeros(int(group.max()) + 1, np.bool_)
     group_known[group[known]] = True
@@ -216,10 +226,7 @@ def _distinct(first: Integers, second: Integers, n: int) -> tuple[Integers, Inte
 
 
 def _components(n: int, left: Integers, right: Integers) -> Integers:
-    """Label the connected components 0, 1, …; the labels themselves mean nothing.
-
-    Links must be distinct: the matrix adds up repeated entries, and 256 of them make 0 in 8 bits.
-    """
+    """Label the connected components 0, 1, …; the labels themselves mean nothing."""
     if not left.size:
         return np.arange(n, dtype=np.int64)
     links = coo_array((np.ones(left.size, np.int8), (left, right)), shape=(n, n))

@@ -24,15 +24,25 @@ def resolve_people(mart: duckdb.DuckDBPyConnection, shared_limit: int) -> None:
         "JOIN nodes AS l ON l.identifier_id = unlinks.left_id "
         "JOIN nodes AS r ON r.identifier_id = unlinks.right_id",
     )
-    left, right = links["left_node"], links["right_node"]
-    if len(unlinks["left_node"]):
-        kept = surviving_links(
-            left, right, links["last_at"],
-            unlinks["left_node"], unlinks["right_node"], unlinks["occurred_at"],
-        )  # fmt: skip
-        left, right = left[kept], right[kept]
+    # Withdrawn links still belong to the cluster: what holds is decided anew with every fact of it.
+    holds = surviving_links(
+        links["left_node"],
+        links["right_node"],
+        links["last_at"],
+        unlinks["left_node"],
+        unlinks["right_node"],
+        unlinks["occurred_at"],
+    )
     count = len(nodes["node"])
-    found = resolve(count, left, right, nodes["known"], nodes["place"], shared_limit)
+    found = resolve(
+        count,
+        links["left_node"],
+        links["right_node"],
+        nodes["known"],
+        nodes["place"],
+        shared_limit,
+        holds,
+    )
     resolved = {
         "node": np.arange(count, dtype=np.int64),
         "person_node": found.person,

@@ -8,6 +8,7 @@ from hashlib import blake2b
 import duckdb
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from service.identity.run import resolve_people
 from service.journeys.dimensions import RULES_VERSION, classify_new
@@ -79,7 +80,9 @@ def advance(
     mart.execute("UPDATE state SET watermark = ?", [watermark])
 
 
-def _extract(mart: duckdb.DuckDBPyConnection, chunk: pa.Table, configuration: Configuration) -> None:
+def _extract(
+    mart: duckdb.DuckDBPyConnection, chunk: pa.Table, configuration: Configuration
+) -> None:
     if chunk.num_rows == 0:  # without rows the driver cannot tell the columns' types
         return
     mart.register("new_facts", chunk)
@@ -113,7 +116,9 @@ def _build_touchpoints(mart: duckdb.DuckDBPyConnection, gap: int) -> None:
             part,
         )
         views = fetch_columns(mart, statements(PACKAGE, "views")[0])
-        _insert_visits(mart, views, entry_key[views["dimension_id"]], is_internal[views["dimension_id"]], gap)
+        _insert_visits(
+            mart, views, entry_key[views["dimension_id"]], is_internal[views["dimension_id"]], gap
+        )
     run_file(mart, PACKAGE, "touchpoints")
 
 
@@ -129,7 +134,11 @@ def _parts(mart: duckdb.DuckDBPyConnection) -> list[tuple[int, int]]:
 
 
 def _insert_visits(
-    mart: duckdb.DuckDBPyConnection, views: Columns, entry_key: Columns, is_internal: Columns, gap: int
+    mart: duckdb.DuckDBPyConnection,
+    views: Columns,
+    entry_key: NDArray[np.int32],
+    is_internal: NDArray[np.bool_],
+    gap: int,
 ) -> None:
     person, occurred_at = views["person_id"], views["occurred_at"]
     visits = build_visits(person, occurred_at, entry_key, is_internal, gap)
@@ -138,7 +147,9 @@ def _insert_visits(
     # At one instant visits follow each other in their order, after the clicks (negative ties).
     started = occurred_at[visits.first]
     again = np.zeros(len(started), np.int64)
-    again[1:] = (started[1:] == started[:-1]) & (person[visits.first][1:] == person[visits.first][:-1])
+    again[1:] = (started[1:] == started[:-1]) & (
+        person[visits.first][1:] == person[visits.first][:-1]
+    )
     run_start = np.maximum.accumulate(np.where(again == 0, np.arange(len(started)), 0))
     mart.register(
         "visits",

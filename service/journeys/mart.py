@@ -88,7 +88,9 @@ class Mart:
                 target = last_seq(self._engine)
                 self._advance(self._connection, target)
             else:
-                rebuild_file(self._path, self._engine, self.configuration, self._memory, self._threads)
+                rebuild_file(
+                    self._path, self._engine, self.configuration, self._memory, self._threads
+                )
                 self._reopen_if_replaced()
                 target = self.watermark
             self._announce(target)

@@ -52,6 +52,12 @@ def ensure_source(session: Session, name: str, now: datetime) -> Source:
     return source
 
 
+def ensure_source_id(engine: Engine, name: str, now: datetime) -> int:
+    """The id of the source of that name, made where there is none. Raises Refusal for a bad name."""
+    with Session(engine, expire_on_commit=False) as session, session.begin():
+        return ensure_source(session, name, now).id or 0
+
+
 def create_key(
     engine: Engine, name: str, scopes: Collection[str], now: datetime, source: str | None = None
 ) -> tuple[str, Key]:

@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
 from service.attribution.models import ModelSpec, parse_models
+from service.kit.currencies import minor_digits
 from service.kit.errors import Refusal
-from service.kit.money import minor_digits
 from service.kit.time import Period, format_duration, parse_duration
 
 STAGES = ("lead", "mql", "sql", "opportunity", "won", "repeat")
@@ -59,14 +59,18 @@ class Question:
         names = {n for n in params if not n.startswith("filter[")}
         if unknown := sorted(names - KNOWN - also):
             raise Refusal(
-                "unknown_parameter", unknown[0], f"known parameters: {', '.join(sorted(KNOWN | also))}"
+                "unknown_parameter",
+                unknown[0],
+                f"known parameters: {', '.join(sorted(KNOWN | also))}",
             )
         zone = _zone(params["tz"]) if "tz" in params else zone
         chosen = params.get("currency", currency).upper()
         minor_digits(chosen, "currency")
         models = parse_models(params.get("model") or DEFAULT_MODEL)
         if len(models) > MAX_MODELS:
-            raise Refusal("too_many_models", "model", f"ask for at most {MAX_MODELS} models at once")
+            raise Refusal(
+                "too_many_models", "model", f"ask for at most {MAX_MODELS} models at once"
+            )
         return cls(
             period=_period(params, zone, now),
             currency=chosen,
@@ -96,7 +100,9 @@ class Question:
         }
         params |= {f"filter[{name}]": ",".join(values) for name, values in self.filters}
         if self.as_of is not None:
-            params["as_of"] = self.as_of.isoformat() if isinstance(self.as_of, datetime) else str(self.as_of)
+            params["as_of"] = (
+                self.as_of.isoformat() if isinstance(self.as_of, datetime) else str(self.as_of)
+            )
         return params
 
     def before(self) -> "Question":
@@ -104,14 +110,18 @@ class Question:
         zone = self.period.zone
         start, end = self.period.start.astimezone(zone), self.period.end.astimezone(zone)
         whole_days = start.time() == end.time()
-        length = (end.date() - start.date()) if whole_days else (self.period.end - self.period.start)
+        length = (
+            (end.date() - start.date()) if whole_days else (self.period.end - self.period.start)
+        )
         return replace(self, period=Period(start - length, start, zone))
 
 
 def _one_of(params: Mapping[str, str], name: str, allowed: tuple[str, ...], default: str) -> str:
     value = params.get(name, default)
     if value not in allowed:
-        raise Refusal("unknown_value", name, f"{name} is one of {', '.join(allowed)}; got {value[:60]!r}")
+        raise Refusal(
+            "unknown_value", name, f"{name} is one of {', '.join(allowed)}; got {value[:60]!r}"
+        )
     return value
 
 
@@ -119,7 +129,11 @@ def _groups(text: str) -> tuple[str, ...]:
     names = tuple(n for n in text.split(",") if n)
     unknown = [n for n in names if n not in GROUPS]
     if unknown or not names or len(set(names)) != len(names):
-        raise Refusal("unknown_group", "group_by", f"group_by is a comma list of {', '.join(GROUPS)}, each once")
+        raise Refusal(
+            "unknown_group",
+            "group_by",
+            f"group_by is a comma list of {', '.join(GROUPS)}, each once",
+        )
     return names
 
 
@@ -130,7 +144,9 @@ def _filters(params: Mapping[str, str]) -> tuple[tuple[str, tuple[str, ...]], ..
             dimension = name[len("filter[") : -1]
             if dimension not in (*DIMENSIONS, "landing_page"):
                 raise Refusal(
-                    "unknown_filter", name, f"filter by one of {', '.join(DIMENSIONS)}, landing_page"
+                    "unknown_filter",
+                    name,
+                    f"filter by one of {', '.join(DIMENSIONS)}, landing_page",
                 )
             found.append((dimension, tuple(sorted(v for v in value.split(",")))))
     return tuple(sorted(found))
@@ -138,7 +154,9 @@ def _filters(params: Mapping[str, str]) -> tuple[tuple[str, tuple[str, ...]], ..
 
 def _zone(name: str) -> ZoneInfo:
     if name not in available_timezones():
-        raise Refusal("unknown_time_zone", "tz", f"{name[:60]!r} is not an IANA name such as Europe/Berlin")
+        raise Refusal(
+            "unknown_time_zone", "tz", f"{name[:60]!r} is not an IANA name such as Europe/Berlin"
+        )
     return ZoneInfo(name)
 
 
@@ -171,7 +189,9 @@ def _edge(text: str, name: str, zone: ZoneInfo) -> datetime:
         moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise Refusal(
-            "bad_date", name, f"{text[:40]!r} is neither a date (2026-03-01) nor an instant (…T10:00:00Z)"
+            "bad_date",
+            name,
+            f"{text[:40]!r} is neither a date (2026-03-01) nor an instant (…T10:00:00Z)",
         ) from None
     if not 1971 <= moment.year <= 9000:
         raise Refusal("bad_date", name, f"{text[:40]!r} lies too far away")

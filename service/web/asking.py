@@ -1,7 +1,9 @@
 """From an address to questions for the reports: the chosen days, and the days compared with."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -11,8 +13,11 @@ from starlette.requests import Request
 from service.reports.question import Question
 from service.web import words
 from service.web.format import Formatter
-from service.web.parts import Parts, parts_of, zone_of
+from service.web.parts import Parts, Report, parts_of, zone_of
 from service.web.state import COMPARES, PERIODS, State, question_params, today_in
+
+Where = Mapping[str, str]
+NOWHERE: Where = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -43,18 +48,29 @@ class Asked:
         """The read API's query for the chosen days."""
         return question_params(self.state, self.days, self.zone, **extra)
 
-    def question(self, **extra: str) -> Any:
-        """The question for the chosen days; `extra` adds parameters of the read API."""
-        return self._ask(self.params(**extra))
+    def question(self, where: Where = NOWHERE, **extra: str) -> Question:
+        """The question for the chosen days.
 
-    def question_before(self, **extra: str) -> Any | None:
+        Args:
+            where: the one value that each named dimension must have.
+            extra: further parameters of the read API.
+        """
+        return self._ask(self.params(**extra), where)
+
+    def question_before(self, where: Where = NOWHERE, **extra: str) -> Question | None:
         """The same for the compared days, None when nothing is compared."""
         if self.days_before is None:
             return None
-        return self._ask(question_params(self.state, self.days_before, self.zone, **extra))
+        params = question_params(self.state, self.days_before, self.zone, **extra)
+        return self._ask(params, where)
 
-    def _ask(self, params: dict[str, str]) -> Any:
-        return Question.from_params(params, self.parts.settings, self.parts.clock())
+    def _ask(self, params: dict[str, str], where: Where) -> Question:
+        question = Question.from_params(
+            params, self.parts.settings.currency, self.zone, self.parts.clock()
+        )
+        # Not by way of the query, where a comma inside a campaign's name would make it two.
+        filters = tuple(sorted((name, (value,)) for name, value in where.items()))
+        return replace(question, filters=filters)
 
     @property
     def every(self) -> str:
@@ -64,9 +80,10 @@ class Asked:
             return "day"
         return "week" if length <= 400 else "month"
 
-    def csv(self, **extra: str) -> str:
+    def csv(self, where: Where = NOWHERE, **extra: str) -> str:
         """The address of the shown rows as CSV."""
-        return f"/v1/roi.csv?{urlencode(self.params(**extra))}"
+        filters = {f"filter[{name}]": value for name, value in where.items()}
+        return f"/v1/roi.csv?{urlencode(self.params(**extra, **filters))}"
 
     def bar(self, formatter: Formatter) -> dict[str, Any]:
         """What the bar of choices shows."""
@@ -102,9 +119,11 @@ class Asked:
         }
 
 
-def _models(known: Any, current: str) -> dict[str, str]:
-    names = [item if isinstance(item, str) else item["name"] for item in known]
-    return _with({name: words.model(name) for name in names}, current, words.model(current))
+def _models(known: list[Report], current: str) -> dict[str, str]:
+    """The models that share out a conversion and need no parameters to do so."""
+    names = [item["name"] for item in known if item["kind"] != "participation"]
+    choices = {name: words.model(name) for name in names if name != "custom"}
+    return _with(choices, current, words.model(current))
 
 
 def _with(choices: dict[str, str], current: str, label: str = "") -> dict[str, str]:

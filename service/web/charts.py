@@ -85,12 +85,12 @@ def line_chart(series: Sequence[tuple[str, Values]], width: int = 960, height: i
         return Markup("")
     low, high = min(0.0, *known), max(0.0, *known)
     step = (height - 16) / 4
-    lines = "".join(
-        f'<path class="grid" d="M0 {8 + step * i:.1f}H{width}"/>' for i in range(5)
-    )
+    lines = "".join(f'<path class="grid" d="M0 {8 + step * i:.1f}H{width}"/>' for i in range(5))
     for name, values in series:
         points = _points(values, low, high, float(width), height - 16.0, 0.0, 8.0)
-        lines += f'<path class="line {name}" d="{_path(points)}" vector-effect="non-scaling-stroke"/>'
+        lines += (
+            f'<path class="line {name}" d="{_path(points)}" vector-effect="non-scaling-stroke"/>'
+        )
     return Markup(
         f'<svg class="lines" viewBox="0 0 {width} {height}" preserveAspectRatio="none" '
         f'aria-hidden="true" focusable="false">{lines}</svg>'
@@ -119,7 +119,8 @@ def _path(points: list[Point]) -> str:
         if point is None:
             pen = "M"
             continue
-        parts.append(f"{pen}{point[0]:.1f} {point[1]:.1f}")
+        # A stroke of no length, so that a point between two gaps shows as a dot.
+        parts.append(f"{pen}{point[0]:.1f} {point[1]:.1f}" + ("h0" if pen == "M" else ""))
         pen = "L"
     return "".join(parts)
 

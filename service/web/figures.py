@@ -1,7 +1,7 @@
 """The trend figure and the cards above it: the same points as numbers, sentence, table and line."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from markupsafe import Markup
@@ -56,12 +56,39 @@ class Figure:
     keys: list[tuple[str, str]]
 
 
+def fill_gaps(points: list[Report], days: tuple[date, date], every: str) -> list[Report]:
+    """Every day, week or month of the inclusive days, with zeros where nothing happened.
+
+    Weeks begin on Monday and months on their first day, as in the reports; the first may begin
+    before the period.
+    """
+    known = {point[every]: point for point in points}
+    empty = dict.fromkeys(METRICS, 0)
+    filled, day = [], _start(days[0], every)
+    while day <= days[1]:
+        label = day.isoformat()
+        filled.append(known.get(label) or {every: label} | empty)
+        day = _start(day + timedelta(days={"day": 1, "week": 7, "month": 31}[every]), every)
+    return filled
+
+
+def _start(day: date, every: str) -> date:
+    if every == "week":
+        return day - timedelta(days=day.weekday())
+    return day.replace(day=1) if every == "month" else day
+
+
 def build_cards(
-    report: Report, before: Report | None, trend: Report, formatter: Formatter
+    totals: Report, old: Report | None, points: list[Report], formatter: Formatter
 ) -> list[Card]:
-    """The six key figures of a report's totals."""
-    totals = report["totals"]
-    old = before["totals"] if before else None
+    """The six key figures.
+
+    Args:
+        totals: the figures of the chosen days.
+        old: those of the compared days, or None.
+        points: the trend without gaps, for the lines.
+        formatter: writes the numbers.
+    """
     cards = []
     for index, key in enumerate(CARDS):
         metric = METRICS[key]
@@ -71,7 +98,7 @@ def build_cards(
             shown = formatter.short_money(value)
         elif metric.kind == "count":
             shown = formatter.short_count(value)
-        values = [_value(point, key) for point in trend["points"]]
+        values = [_value(point, key) for point in points]
         cards.append(
             Card(
                 key,
@@ -87,26 +114,47 @@ def build_cards(
 
 
 def build_figure(
-    trend: Report, before: Report | None, every: str, choice: str, formatter: Formatter
+    points: list[Report],
+    before: list[Report],
+    unattributed: Report,
+    every: str,
+    choice: str,
+    formatter: Formatter,
 ) -> Figure:
-    """The trend of one choice of CHOICES; an unknown choice shows money."""
+    """The trend of one choice of CHOICES; an unknown choice shows money.
+
+    Args:
+        points: the chosen days without gaps.
+        before: the compared days without gaps; empty when nothing is compared.
+        unattributed: the figures that belong to no channel, and so to no point.
+        every: day, week or month.
+        choice: a key of CHOICES.
+        formatter: writes the numbers.
+    """
     heading, keys = CHOICES.get(choice, CHOICES["money"])
-    points = trend["points"]
     days = [date.fromisoformat(point[every]) for point in points]
     lines: list[tuple[str, str, list[Number | None]]] = [
         (key, METRICS[key].label, [point[key] for point in points]) for key in keys
     ]
     if before:
         # Points are compared by their place: the first day with the first day.
-        old = [point[keys[0]] for point in before["points"]][: len(points)]
+        old = [point[keys[0]] for point in before][: len(points)]
         old += [None] * (len(points) - len(old))
         lines.append(("before", f"{METRICS[keys[0]].label}, compared period", old))
+    if not any(value for _, _, values in lines for value in values):
+        days, lines = [], [(key, label, []) for key, label, _ in lines]
     kind = METRICS[keys[0]].kind
     texts = [[formatter.show(kind, value) for value in values] for _, _, values in lines]
     shown_days = [formatter.day(day) for day in days]
     return Figure(
         heading,
-        chart_summary(METRICS[keys[0]].label, kind, days, lines[0][2], every, formatter),
+        chart_summary(
+            METRICS[keys[0]],
+            list(zip(lines[0][2], days, strict=True)),
+            unattributed,
+            every,
+            formatter,
+        ),
         every,
         [label for _, label, _ in lines],
         [

@@ -20,7 +20,7 @@ from babel.numbers import (
     format_percent,
 )
 
-NOTHING = "–"
+NOTHING = "\N{EN DASH}"
 WHOLE_FROM = Decimal(1000)
 
 Number = int | float | Decimal
@@ -108,9 +108,9 @@ class Formatter:
         return _minus(format_percent(number, pattern, locale=self.locale)).replace("%", "\u00a0%")
 
     def ratio(self, value: Number | None) -> str:
-        """4.2 as 4.20×."""
+        """4.2 as 4.20 and a multiplication sign."""
         number = exact(value)
-        return NOTHING if number is None else self.count(number, 2) + "×"
+        return NOTHING if number is None else self.count(number, 2) + "\N{MULTIPLICATION SIGN}"
 
     def show(self, kind: str, value: Number | None) -> str:
         """By the kind of a metric: money, count, percent or ratio."""
@@ -143,7 +143,7 @@ class Formatter:
         pattern = "d MMM y"
         if first.year == last.year:
             pattern = "d" if first.month == last.month else "d MMM"
-        return f"{format_date(first, pattern, locale=self.locale)} – {self.day(last)}"
+        return f"{format_date(first, pattern, locale=self.locale)} {NOTHING} {self.day(last)}"
 
     def moment(self, value: datetime | str | None) -> str:
         """Day and clock time in the report's zone."""

@@ -11,7 +11,6 @@ from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
 import orjson
-import structlog
 from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -20,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from service.kit.errors import ThroughlineError, Unauthenticated, Unavailable
+from service.kit.log import log
 from service.web import charts, words
 from service.web.assets import asset
 from service.web.format import Formatter
@@ -42,8 +42,6 @@ HEADERS = {
 }
 THEMES = ("system", "light", "dark")
 THEME_COOKIE = "throughline_theme"
-
-log = structlog.get_logger(__name__)
 
 
 def json_island(data: Any) -> Markup:
@@ -156,8 +154,10 @@ def _told(error: Exception) -> tuple[int, str, str]:
     return (
         500,
         "Something went wrong on our side",
-        "The page could not be made. No data was changed. If it happens again, pass on the id "
-        "below: the log tells under it what went wrong.",
+        (
+            "The page could not be made. No data was changed. If it happens again, pass on the id "
+            "below: the log tells under it what went wrong."
+        ),
     )
 
 

@@ -4,12 +4,13 @@ They say what a reader would see first, in figures that stand on the page, and p
 """
 
 from datetime import date
+from operator import itemgetter
 from typing import Any
 
 from service.web import words
-from service.web.format import Formatter, exact_sum
+from service.web.format import Formatter, Number, exact_sum
 from service.web.table import change_of
-from service.web.words import METRICS
+from service.web.words import METRICS, Metric
 
 Report = dict[str, Any]
 
@@ -49,9 +50,7 @@ def findings(report: Report, formatter: Formatter) -> list[tuple[str, str, str]]
         worst = max(idle, key=lambda row: row["spend"])
         name, spent = words.channel(worst["channel"]), formatter.round_money(worst["spend"])
         found.append(("bad", f"{name} spent {spent} and sold nothing.", worst["channel"]))
-    losing = [
-        row for row in rows if row["roi"] is not None and row["roi"] < 0 and row not in idle
-    ]
+    losing = [row for row in rows if row["roi"] is not None and row["roi"] < 0 and row not in idle]
     if losing:
         row = max(losing, key=lambda row: row["spend"])
         name, roi = words.channel(row["channel"]), formatter.percent(row["roi"])
@@ -60,21 +59,23 @@ def findings(report: Report, formatter: Formatter) -> list[tuple[str, str, str]]
 
 
 def chart_summary(
-    label: str,
-    kind: str,
-    dates: list[date],
-    values: list[Any],
+    metric: Metric,
+    points: list[tuple[Number | None, date]],
+    unattributed: Report,
     every: str,
     formatter: Formatter,
 ) -> str:
-    """The total and the best stretch of one line."""
-    known = [(value, day) for value, day in zip(values, dates, strict=True) if value]
+    """The total and the best stretch of one line, and what the line cannot show."""
+    known = [(value, day) for value, day in points if value]
     if not known:
-        return f"{label}: nothing in these days."
-    total = formatter.show(kind, exact_sum([value for value, _ in known]))
-    best, day = max(known)
+        return f"{metric.label}: nothing in these days."
+    total = formatter.show(metric.kind, exact_sum([value for value, _ in known]))
+    best, day = max(known, key=itemgetter(0))
     stretch = {"day": "day", "week": "week, beginning", "month": "month, beginning"}[every]
-    return (
-        f"{label} {total} in total; the best {stretch} {formatter.day(day)}, "
-        f"with {formatter.show(kind, best)}."
+    text = (
+        f"{metric.label} {total} in total; the best {stretch} {formatter.day(day)}, "
+        f"with {formatter.show(metric.kind, best)}."
     )
+    if rest := unattributed.get(metric.key):
+        text += f" A further {formatter.show(metric.kind, rest)} is unattributed and not drawn."
+    return text

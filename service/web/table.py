@@ -61,7 +61,7 @@ class Table:
 
     metrics: list[Metric]
     lines: list[Line]
-    unattributed: Line
+    unattributed: Line | None
     totals: Line
     sort: str
     descending: bool
@@ -104,7 +104,7 @@ def build_table(
     """The table of one ROI report grouped by one dimension.
 
     Args:
-        report: an ROI report: rows, unattributed, totals.
+        report: an ROI report: rows, unattributed (None where that is no part of it), totals.
         before: the same for the compared period, or None.
         dimension: the field that names a row.
         metrics: the columns.
@@ -116,9 +116,10 @@ def build_table(
     """
     rows: list[Row] = report["rows"]
     unattributed, totals = report["unattributed"], report["totals"]
-    check_sums([*rows, unattributed], totals, metrics)
+    parts = [*rows, unattributed] if unattributed else rows
+    check_sums(parts, totals, metrics)
     key, descending = sort_of(sort, dimension, metrics)
-    places = {m.key: _places([*rows, unattributed, totals], m) for m in metrics}
+    places = {m.key: _places([*parts, totals], m) for m in metrics}
     past = {row[dimension]: row for row in before["rows"]} if before else {}
 
     def line(row: Row, name: str | None, old: Row | None) -> Line:
@@ -134,12 +135,15 @@ def build_table(
             line(row, row[dimension], past.get(row[dimension], {"revenue": 0}))
             for row in sorted_rows(rows, key, descending, dimension)
         ],
-        line(unattributed, "unattributed", old_rest),
+        line(unattributed, "unattributed", old_rest) if unattributed else None,
         line(totals, "totals", old_totals),
         key,
         descending,
         before is not None,
-        max((n for row in rows for n in (row["revenue"], row["spend"]) if n is not None), default=None),
+        max(
+            (n for row in rows for n in (row["revenue"], row["spend"]) if n is not None),
+            default=None,
+        ),
     )
 
 

@@ -43,7 +43,7 @@ def show_journeys(request: Request) -> Response:
     asked = Asked.read(request)
     state = asked.state
     report = asked.parts.desk.journeys(
-        asked.question(), JOURNEYS_PER_PAGE, state.cursor or None, state.search or None
+        asked.question(), JOURNEYS_PER_PAGE, state.cursor or None, state.search
     )
     formatter = formatter_of(request, report["meta"]["currency"])
     return render(
@@ -62,10 +62,11 @@ def show_journey(request: Request, conversion_id: str) -> Response:
     """One conversion: timeline, credit under each model, milestones, identity."""
     asked = Asked.read(request)
     models = [asked.state.model, *(m for m in COMPARED_MODELS if m != asked.state.model)]
-    report = asked.parts.desk.journey(conversion_id, asked.question(model=",".join(models)))
+    question = asked.question(model=",".join(models))
+    report = asked.parts.desk.journey(conversion_id, question)
     conversion = report["conversion"]
     formatter = formatter_of(request, conversion["currency"] or report["meta"]["currency"])
-    columns = credit_columns(report, asked.state.model, formatter)
+    columns = credit_columns(report, str(question.models[0]), formatter)
     return render(
         request,
         "journey.html",
@@ -84,9 +85,7 @@ def show_journey(request: Request, conversion_id: str) -> Response:
     )
 
 
-def credit_columns(
-    report: dict[str, Any], chosen: str, formatter: Formatter
-) -> list[CreditColumn]:
+def credit_columns(report: dict[str, Any], chosen: str, formatter: Formatter) -> list[CreditColumn]:
     """Credit per model and touchpoint, as money, or as conversions where there is no value."""
     touchpoints = report["touchpoints"]
     if not touchpoints:

@@ -1,17 +1,19 @@
 """The overview and the drill from a channel to its campaigns and their conversions."""
 
-from typing import Any
 from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.reports.question import Question
 from service.web import words
-from service.web.asking import Asked
-from service.web.figures import CHOICES, build_cards, build_figure
+from service.web.asking import NOWHERE, Asked, Where
+from service.web.figures import CHOICES, build_cards, build_figure, fill_gaps
 from service.web.pages import formatter_of, render
+from service.web.parts import Report
 from service.web.summary import findings, headline
 from service.web.table import build_table, chosen_columns
+from service.web.words import METRICS
 
 CONVERSIONS_PER_PAGE = 25
 
@@ -26,10 +28,7 @@ def show_overview(request: Request) -> Response:
     formatter = formatter_of(request, report["meta"]["currency"])
     earlier = asked.question_before(group_by="channel")
     before = desk.roi(earlier) if earlier is not None else None
-    trend = desk.trend(asked.question(), asked.every)
-    earlier = asked.question_before()
-    trend_before = desk.trend(earlier, asked.every) if earlier is not None else None
-    metrics = chosen_columns(state.columns)
+    points, points_before, unattributed = trend_of(asked, NOWHERE)
     return render(
         request,
         "overview.html",
@@ -40,10 +39,17 @@ def show_overview(request: Request) -> Response:
         meta=report["meta"],
         headline=headline(report, before, formatter),
         findings=findings(report, formatter),
-        cards=build_cards(report, before, trend, formatter),
-        figure=build_figure(trend, trend_before, asked.every, state.metric, formatter),
+        cards=build_cards(
+            report["totals"], before["totals"] if before else None, points, formatter
+        ),
+        figure=build_figure(
+            points, points_before, unattributed, asked.every, state.metric, formatter
+        ),
         choices=CHOICES,
-        table=build_table(report, before, "channel", metrics, state.sort, formatter),
+        table=build_table(
+            report, before, "channel", chosen_columns(state.columns), state.sort, formatter
+        ),
+        reasons=desk.attribution(asked.question())["unattributed"]["reasons"],
         all_metrics=words.METRICS,
         csv=asked.csv(group_by="channel"),
         link=lambda name: state.url(f"/channels/{quote(name, safe='')}", sort="") if name else None,
@@ -53,21 +59,15 @@ def show_overview(request: Request) -> Response:
 def show_channel(request: Request, channel: str) -> Response:
     """One channel: its campaigns, or with `campaign=` one of them, and the conversions behind."""
     asked = Asked.read(request)
-    desk, state = asked.parts.desk, asked.state
-    filters = {"filter[channel]": channel}
-    dimension = "campaign"
+    state = asked.state
+    where, own, dimension = {"channel": channel}, "channel", "campaign"
     if state.campaign:
-        filters["filter[campaign]"] = state.campaign
-        dimension = "content"
-    report = desk.roi(asked.question(group_by=dimension, **filters))
+        where, own, dimension = where | {"campaign": state.campaign}, "campaign", "content"
+    report, before = drilled(asked, where, own, dimension)
     formatter = formatter_of(request, report["meta"]["currency"])
-    earlier = asked.question_before(group_by=dimension, **filters)
-    before = desk.roi(earlier) if earlier is not None else None
-    trend = desk.trend(asked.question(**filters), asked.every)
-    conversions = desk.journeys(
-        asked.question(**filters), CONVERSIONS_PER_PAGE, state.cursor or None, state.search or None
+    conversions = asked.parts.desk.journeys(
+        asked.question(where), CONVERSIONS_PER_PAGE, state.cursor or None, state.search
     )
-    metrics = chosen_columns(state.columns)
     return render(
         request,
         "channel.html",
@@ -78,11 +78,18 @@ def show_channel(request: Request, channel: str) -> Response:
         meta=report["meta"],
         channel=channel,
         dimension=dimension,
-        cards=build_cards(report, before, trend, formatter),
-        table=build_table(report, before, dimension, metrics, state.sort, formatter),
+        cards=build_cards(
+            report["totals"],
+            before["totals"] if before else None,
+            trend_of(asked, where)[0],
+            formatter,
+        ),
+        table=build_table(
+            report, before, dimension, chosen_columns(state.columns), state.sort, formatter
+        ),
         all_metrics=words.METRICS,
         conversions=conversions,
-        csv=asked.csv(group_by=dimension, **filters),
+        csv=asked.csv(where, group_by=dimension),
         link=lambda name: (
             state.url(request.url.path, campaign=name, cursor="", search="", sort="")
             if name and dimension == "campaign"
@@ -91,7 +98,40 @@ def show_channel(request: Request, channel: str) -> Response:
     )
 
 
-def is_untouched(report: dict[str, Any]) -> bool:
+def trend_of(asked: Asked, where: Where) -> tuple[list[Report], list[Report], Report]:
+    """The points of the chosen and of the compared days, and what belongs to no point."""
+    desk, every = asked.parts.desk, asked.every
+    trend = desk.trend(asked.question(where), every)
+    earlier = asked.question_before(where)
+    old: list[Report] = []
+    if earlier is not None and asked.days_before is not None:
+        old = fill_gaps(desk.trend(earlier, every)["points"], asked.days_before, every)
+    return fill_gaps(trend["points"], asked.days, every), old, trend["unattributed"]
+
+
+def drilled(asked: Asked, where: Where, own: str, dimension: str) -> tuple[Report, Report | None]:
+    """The rows inside one channel or campaign, with its own figures as their total.
+
+    What is unattributed belongs to no channel, so no such row stands here.
+    """
+    desk = asked.parts.desk
+
+    def inside(rows: Question, whole: Question) -> Report:
+        totals = desk.roi(whole)["rows"]
+        nothing = dict.fromkeys(METRICS, None) | {m.key: 0 for m in METRICS.values() if m.adds}
+        return desk.roi(rows) | {
+            "unattributed": None,
+            "totals": totals[0] if totals else nothing,
+        }
+
+    report = inside(asked.question(where, group_by=dimension), asked.question(where, group_by=own))
+    rows = asked.question_before(where, group_by=dimension)
+    whole = asked.question_before(where, group_by=own)
+    before = inside(rows, whole) if rows is not None and whole is not None else None
+    return report, before
+
+
+def is_untouched(report: Report) -> bool:
     """Whether the ledger has never seen a fact, as opposed to a period without any."""
     meta = report["meta"]
     return not meta["watermark"] and not report["rows"]

@@ -28,7 +28,9 @@ class Metric:
 METRICS = {
     metric.key: metric
     for metric in (
-        Metric("spend", "Spend", "Money paid to the channel, latest restatement.", "money", "", True),
+        Metric(
+            "spend", "Spend", "Money paid to the channel, latest restatement.", "money", "", True
+        ),
         Metric("impressions", "Impressions", "Times an ad was shown.", "count", "", True),
         Metric("clicks", "Clicks", "Clicks the platforms billed or reported.", "count", "", True),
         Metric("visits", "Visits", "Visits to the site from this channel.", "count", "up", True),
@@ -37,16 +39,36 @@ METRICS = {
         Metric("sqls", "SQLs", "Leads sales accepted, credited.", "count", "up", True),
         Metric("opportunities", "Opportunities", "Open deals, credited.", "count", "up", True),
         Metric("won", "Won", "Deals and orders won, credited.", "count", "up", True),
-        Metric("revenue", "Revenue", "Won deals plus orders minus refunds, credited.", "money", "up", True),
+        Metric(
+            "revenue",
+            "Revenue",
+            "Won deals plus orders minus refunds, credited.",
+            "money",
+            "up",
+            True,
+        ),
         Metric("margin", "Margin", "Revenue minus the cost of the items sold.", "money"),
         Metric("cpl", "CPL", "Spend divided by leads.", "money", "down"),
         Metric("cpa", "CPA", "Spend divided by conversions of the chosen stage.", "money", "down"),
         Metric("cac", "CAC", "Spend divided by new customers.", "money", "down"),
         Metric("roas", "ROAS", "Revenue divided by spend.", "ratio"),
-        Metric("roi", "ROI", "Revenue minus spend, divided by spend. −100 % means nothing came back.", "percent"),
-        Metric("romi_revenue", "ROMI (revenue)", "Revenue minus spend, divided by spend.", "percent"),
+        Metric(
+            "roi",
+            "ROI",
+            "Revenue minus spend, divided by spend. \N{MINUS SIGN}100 % means nothing came back.",
+            "percent",
+        ),
+        Metric(
+            "romi_revenue", "ROMI (revenue)", "Revenue minus spend, divided by spend.", "percent"
+        ),
         Metric("romi_margin", "ROMI (margin)", "Margin minus spend, divided by spend.", "percent"),
-        Metric("drr", "DRR", "Spend divided by revenue: the share of revenue that went into ads.", "percent", "down"),
+        Metric(
+            "drr",
+            "DRR",
+            "Spend divided by revenue: the share of revenue that went into ads.",
+            "percent",
+            "down",
+        ),
     )
 }
 DEFAULT_COLUMNS = ("spend", "leads", "cpl", "won", "revenue", "cac", "roas", "roi")
@@ -127,28 +149,40 @@ LOOKBACKS = {
 REASONS = {
     "no_touchpoint_in_lookback": (
         "No touchpoint inside the lookback",
-        "The person is known, but every contact with a channel lies further back than the lookback "
-        "allows. A longer lookback may find it.",
+        (
+            "The person is known, but every contact with a channel lies further back than the lookback "
+            "allows. A longer lookback may find it."
+        ),
     ),
     "first_touchpoint_after_conversion": (
         "The first touchpoint came after the conversion",
-        "The person was first seen only after the deal was already decided, so no contact can have "
-        "led to it.",
+        (
+            "The person was first seen only after the deal was already decided, so no contact can have "
+            "led to it."
+        ),
     ),
     "no_person": (
         "No person is linked to it",
-        "The deal or order carries no contact that we know. Send an identifier with it, such as an "
-        "e-mail, a user id or the CRM contact id.",
+        (
+            "The deal or order carries no contact that we know. Send an identifier with it, such as an "
+            "e-mail, a user id or the CRM contact id."
+        ),
     ),
     "no_touchpoint": (
         "The person was never seen",
-        "A contact is linked, but no visit, click or other touchpoint carries any of its "
-        "identifiers.",
+        (
+            "A contact is linked, but no visit, click or other touchpoint carries any of its "
+            "identifiers."
+        ),
     ),
-    "nothing_eligible": (
+    "no_eligible_channel": (
         "No touchpoint is eligible under this model",
         "There are touchpoints, but the model gives weight to none of them.",
     ),
+}
+LEFT_OUT = {
+    "bot": "they come from robots",
+    "refund_without_order": "they are refunds of orders that never arrived",
 }
 KINDS = {
     "visit": "Visit",

@@ -1,11 +1,8 @@
-"""A dashboard over reports written by hand, in the shapes the report desk gives."""
+"""A dashboard over reports written by hand, and browsers that have and have not signed in."""
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime
 from types import SimpleNamespace
-from typing import Any
 
 import httpx
 import pytest
@@ -13,316 +10,7 @@ from fastapi import FastAPI
 
 from service.web.routes import mount_web
 from service.web.session import SignIn
-
-NOW = datetime(2026, 11, 20, 14, 32, tzinfo=UTC)
-ADDING = (
-    "spend impressions clicks visits leads mqls sqls opportunities won revenue margin"
-).split()
-
-# spend, impressions, clicks, visits, leads, mqls, sqls, opportunities, won, revenue, margin
-CHANNELS: dict[str, list[str]] = {
-    "paid_search": "18240.50 412000 9120 8740 214 120 84 41 22.5 96480.25 61200".split(),
-    "email": "1200 0 0 5210 96.5 61 44 25 14.25 61250.75 40100".split(),
-    "organic_search": "0 0 0 12480 131 70 51 24 11.5 48120 31000".split(),
-    "paid_social": "9860 980000 7310 6120 142 51 22 9 3.25 9120.10 5200".split(),
-    "display": "4315.20 2400000 3100 2890 31 6 2 0 0 0 0".split(),
-    "direct": "0 0 0 7420 58 33 21 12 6 22310.40 14000".split(),
-    "referral": "640 0 0 1310 19 11 8 4 2.5 10480 7000".split(),
-    "organic_social": "0 0 0 2210 14.5 5 3 1 0 0 0".split(),
-}
-REST = "310 0 0 0 24 9 5 3 2 7200 4100".split()
-NOTHING = ["0"] * len(ADDING)
-
-
-def number(value: Decimal) -> int | float:
-    return int(value) if value == value.to_integral() else float(value)
-
-
-def ratio(above: Decimal, below: Decimal) -> float | None:
-    return round(float(above / below), 6) if below else None
-
-
-def line(amounts: list[Decimal]) -> dict[str, Any]:
-    row = dict(zip(ADDING, amounts, strict=True))
-    spend, revenue = row["spend"], row["revenue"]
-    return {key: number(value) for key, value in row.items()} | {
-        "cpl": ratio(spend, row["leads"]),
-        "cpa": ratio(spend, row["won"]),
-        "cac": ratio(spend, row["won"]),
-        "roas": ratio(revenue, spend),
-        "roi": ratio(revenue - spend, spend),
-        "romi": ratio(revenue - spend, spend),
-        "romi_revenue": ratio(revenue - spend, spend),
-        "romi_margin": ratio(row["margin"] - spend, spend),
-        "drr": ratio(spend, revenue),
-    }
-
-
-@dataclass(frozen=True)
-class AskedFor:
-    """What the fake question keeps: the parameters themselves."""
-
-    params: dict[str, str]
-
-    @property
-    def first(self) -> date:
-        return date.fromisoformat(self.params["from"])
-
-    @property
-    def after(self) -> date:
-        return date.fromisoformat(self.params["to"])
-
-
-@dataclass
-class FakeDesk:
-    """Answers every question with the rows it was given."""
-
-    channels: dict[str, list[str]] = field(default_factory=lambda: dict(CHANNELS))
-    rest: list[str] = field(default_factory=lambda: list(REST))
-    names: dict[str, list[str]] = field(
-        default_factory=lambda: {
-            "spring": CHANNELS["paid_search"],
-            "Größe & Maß — Herbst 2026 / Remarketing Besucher letzte 30 Tage DE-AT-CH": NOTHING,
-        }
-    )
-    watermark: int = 48_211
-    journey_items: list[dict[str, Any]] | None = None
-    touches: list[dict[str, Any]] | None = None
-    reason: str | None = None
-    failure: Exception | None = None
-    asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
-
-    def meta(self, question: Any) -> dict[str, Any]:
-        params = question.params
-        return {
-            "models": [
-                {"name": name, "parameters": {}, "version": 1}
-                for name in params["model"].split(",")
-            ],
-            "conversion": params["conversion"],
-            "lookback": params["lookback"],
-            "basis": params["basis"],
-            "scope": params["scope"],
-            "period": {"from": params["from"], "to": params["to"], "tz": params["tz"]},
-            "currency": "EUR",
-            "group_by": params.get("group_by", "").split(","),
-            "filters": {},
-            "configuration": "c7f2a9",
-            "watermark": self.watermark,
-            "fresh_to": "2026-11-20T14:29:00Z" if self.watermark else None,
-            "coverage": {"value": 0.93, "conversions": 0.9, "spend": 0.97}
-            if self.watermark
-            else {"value": None, "conversions": None, "spend": None},
-            "not_convertible": [
-                {"kind": "revenue", "currency": "RUB", "amount": 100.0, "count": 1}
-            ],
-            "excluded": [{"reason": "test_deal", "conversions": 2, "value": 40.0}],
-        }
-
-    def roi(self, question: Any) -> dict[str, Any]:
-        self._note("roi", question)
-        dimension = question.params["group_by"]
-        table = self.channels if dimension == "channel" else self.names
-        earlier = question.after <= NOW.date() - timedelta(days=5)
-        factor = Decimal("0.8") if earlier else Decimal(1)
-        rest = self.rest if dimension == "channel" else NOTHING
-        amounts = {name: [Decimal(x) * factor for x in row] for name, row in table.items()}
-        left = [Decimal(x) * factor for x in rest]
-        sums = [sum(column, Decimal(0)) for column in zip(*amounts.values(), left, strict=True)]
-        return {
-            "rows": [{dimension: name} | line(row) for name, row in amounts.items()],
-            "unattributed": line(left),
-            "totals": line(sums),
-            "meta": self.meta(question),
-        }
-
-    def trend(self, question: Any, every: str) -> dict[str, Any]:
-        self._note("trend", question)
-        days = {"day": 1, "week": 7, "month": 30}[every]
-        points, day, i = [], question.first, 0
-        while day < question.after and self.channels:
-            wave = (i * 37) % 11 + (i * 17) % 7
-            points.append(
-                {
-                    every: day.isoformat(),
-                    "spend": 700 + 35 * wave + 6 * i,
-                    "revenue": 3000 + 420 * wave + 90 * i,
-                    "won": wave // 3,
-                    "leads": 12 + wave,
-                    "visits": 900 + 40 * wave,
-                }
-            )
-            day, i = day + timedelta(days=days), i + 1
-        return {"points": points, "meta": self.meta(question)}
-
-    def journeys(
-        self, question: Any, limit: int, cursor: str | None, search: str | None
-    ) -> dict[str, Any]:
-        self._note("journeys", question)
-        items = conversions() if self.journey_items is None else self.journey_items
-        if search:
-            items = [item for item in items if search in item["object"]["id"]]
-        start = int(cursor or 0)
-        following = str(start + 10) if start + 10 < len(items) else None
-        return {
-            "items": items[start : start + 10],
-            "next": following,
-            "meta": self.meta(question),
-        }
-
-    def journey(self, conversion_id: str, question: Any) -> dict[str, Any]:
-        self._note("journey", question)
-        models = question.params["model"].split(",")
-        touches = touchpoints() if self.touches is None else self.touches
-        item = conversions()[0] | {"conversion_id": conversion_id}
-        value = Decimal(str(item["value"]))
-        for touch in touches:
-            touch["credit"] = {
-                model: credit(value, i, touch["position"], len(touches))
-                for i, model in enumerate(models)
-            }
-        return {
-            "conversion": item
-            | {
-                "amounts": [
-                    {
-                        "kind": "won",
-                        "amount": 1200.0,
-                        "currency": "EUR",
-                        "occurred_at": "2026-11-12T09:00:00Z",
-                    }
-                ]
-            },
-            "touchpoints": touches,
-            "milestones": [
-                {"stage": "lead", "occurred_at": "2026-10-20T12:00:00Z", "position": 2},
-                {"stage": "opportunity", "occurred_at": "2026-11-02T08:30:00Z", "position": None},
-            ]
-            if touches
-            else [],
-            "identifiers": [
-                {"kind": "email", "value": None, "links": 3},
-                {"kind": "crm_contact_id", "value": "c-9", "links": 1},
-            ],
-            "unattributed_reason": self.reason,
-            "meta": self.meta(question),
-        }
-
-    def models(self) -> list[dict[str, Any]]:
-        names = "first_touch last_touch linear position_based time_decay u_shaped w_shaped".split()
-        return [{"name": name, "parameters": {}, "version": 1} for name in names]
-
-    def _note(self, name: str, question: Any) -> None:
-        self.asked.append((name, question.params))
-        if self.failure is not None:
-            raise self.failure
-
-
-def credit(value: Decimal, model: int, position: int, count: int) -> dict[str, Any]:
-    """Different splits by model, in cents, that add up: the first or last takes the remainder."""
-    weights = [1 + (model * 3 + i * (model + 1)) % 5 for i in range(count)]
-    parts = [(value * w / sum(weights)).quantize(Decimal("0.01")) for w in weights]
-    parts[-1] += value - sum(parts)
-    part = parts[position - 1]
-    share = Decimal(weights[position - 1]) / sum(weights)
-    return {
-        "value": float(part),
-        "conversions": float(round(share, 6)),
-        "weight": weights[position - 1],
-    }
-
-
-def conversions() -> list[dict[str, Any]]:
-    ways = [
-        ["paid_search", "organic_search", "email", "direct"],
-        ["paid_social", "email"],
-        ["organic_search"],
-        [],
-        ["display", "paid_social", "paid_search", "email", "referral", "direct"],
-    ]
-    return [
-        {
-            "conversion_id": f"deal:D{i}:won",
-            "stage": "won",
-            "object": {"kind": "deal", "id": f"D{i}"},
-            "occurred_at": (NOW - timedelta(hours=31 * i)).isoformat().replace("+00:00", "Z"),
-            "value": 1200.0 + 311.5 * i,
-            "currency": "EUR",
-            "person_id": f"p_{i:08x}",
-            "account_id": "acme",
-            "touchpoints": len(way),
-            "first_channel": way[0] if way else None,
-            "last_channel": way[-1] if way else None,
-            "channels": way,
-            "days_to_convert": 23.5 + i if way else None,
-            "unattributed_reason": None if way else "no_touchpoint_in_lookback",
-        }
-        for i in range(1, 13)
-        for way in [ways[(i - 1) % 5]]
-    ]
-
-
-def touchpoints() -> list[dict[str, Any]]:
-    plain = {
-        "source": None,
-        "medium": None,
-        "campaign": None,
-        "campaign_id": None,
-        "content": None,
-        "term": None,
-        "landing_page": None,
-        "page_views": 1,
-        "milestones": [],
-    }
-    return [
-        plain
-        | {
-            "position": 1,
-            "occurred_at": "2026-10-14T08:12:00Z",
-            "kind": "click",
-            "channel": "paid_search",
-            "source": "google",
-            "medium": "cpc",
-            "campaign": "spring",
-            "content": "ad-7",
-            "landing_page": "https://example.com/pricing?plan=pro",
-            "page_views": 4,
-            "facts": [11, 12],
-        },
-        plain
-        | {
-            "position": 2,
-            "occurred_at": "2026-10-20T11:40:00Z",
-            "kind": "visit",
-            "channel": "organic_search",
-            "source": "bing",
-            "medium": "organic",
-            "landing_page": "https://example.com/guide",
-            "page_views": 7,
-            "facts": [40],
-            "milestones": ["lead"],
-        },
-        plain
-        | {
-            "position": 3,
-            "occurred_at": "2026-11-01T16:05:00Z",
-            "kind": "email_click",
-            "channel": "email",
-            "source": "newsletter",
-            "medium": "email",
-            "campaign": "case studies",
-            "facts": [77],
-        },
-        plain
-        | {
-            "position": 4,
-            "occurred_at": "2026-11-12T07:55:00Z",
-            "kind": "visit",
-            "channel": "direct",
-            "landing_page": "https://example.com/",
-            "facts": [90],
-        },
-    ]
+from tests.web.fake_desk import NOW, FakeDesk
 
 
 class Clock:
@@ -346,16 +34,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def app(desk: FakeDesk, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> FastAPI:
-    """The dashboard alone; `Question` is replaced by one that keeps its parameters."""
-    monkeypatch.setattr("service.web.asking.Question", FakeQuestion)
+def app(desk: FakeDesk, clock: Clock) -> FastAPI:
+    """The dashboard alone."""
     return build_app(desk, clock)
-
-
-class FakeQuestion:
-    @staticmethod
-    def from_params(params: dict[str, str], settings: Any, now: datetime) -> AskedFor:
-        return AskedFor(dict(params))
 
 
 def build_app(desk: FakeDesk, clock: Callable[[], datetime], base_url: str = "") -> FastAPI:
@@ -388,3 +69,8 @@ async def reader(app: FastAPI, stranger: httpx.AsyncClient) -> httpx.AsyncClient
     link = app.state.parts.signin.new_link("http://test")
     await stranger.post("/sign-in", data={"token": link.split("token=")[1]})
     return stranger
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"

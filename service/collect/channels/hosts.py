@@ -19,6 +19,9 @@ ANY_SUFFIX = "{}"
 MAX_HOST = 253
 """Characters of a host; longer ones do not exist, and encoding them is slow."""
 
+# Touchpoints differ mostly in campaign and term; the same few hosts come back all the time.
+_remembered = lru_cache(maxsize=16_384)
+
 # Assistants first: where two tables name the same host or source, the earlier one has it.
 _KINDS = ("ai", "search", "social", "video", "shopping", "webmail", "other")
 
@@ -49,6 +52,7 @@ def canonical_host(host: str | None) -> str | None:
     return text or None
 
 
+@_remembered
 def registrable_domain(host: str) -> str:
     """The part somebody registered (`example.co.uk` of `a.example.co.uk`), private suffixes too.
 
@@ -56,9 +60,10 @@ def registrable_domain(host: str) -> str:
     """
     if _is_address(host):
         return host
-    return _suffixes(only_icann=False).privatesuffix(host) or host
+    return _suffixes().privatesuffix(host) or host
 
 
+@_remembered
 def site_of_host(host: str | None) -> Site | None:
     """The known site a referring host belongs to, or None."""
     return next((_site_hosts()[key] for key in _keys(host) if key in _site_hosts()), None)
@@ -70,6 +75,7 @@ def site_of_source(source: str) -> Site | None:
     return _site_names().get(name) or (site_of_host(name) if "." in name else None)
 
 
+@_remembered
 def is_return_host(host: str | None) -> bool:
     """Whether people come from this host only because we sent them there: to pay or to sign in."""
     return any(key in _return_hosts() for key in _keys(host))
@@ -98,10 +104,9 @@ def _tails(labels: list[str]) -> Iterable[str]:
 def _keys(host: str | None) -> Iterable[str]:
     """The table keys that cover the host, longest first; a literal one before its `{}` twin."""
     host = canonical_host(host)
-    if host is None or _is_address(host):
+    if host is None:
         return
-    suffix = _suffixes(only_icann=True).publicsuffix(host)
-    cut = len(suffix) if suffix and host.endswith(f".{suffix}") else 0
+    cut = len(_registry_suffixes().publicsuffix(host) or "")
     for tail in _tails(host.split(".")):
         yield tail
         if cut and len(tail) > cut:
@@ -109,8 +114,14 @@ def _keys(host: str | None) -> Iterable[str]:
 
 
 @cache
-def _suffixes(*, only_icann: bool) -> PublicSuffixList:
-    return PublicSuffixList(only_icann=only_icann)
+def _suffixes() -> PublicSuffixList:
+    return PublicSuffixList()
+
+
+@cache
+def _registry_suffixes() -> PublicSuffixList:
+    """Without private suffixes, and without taking any last label (`1` of an address) for one."""
+    return PublicSuffixList(only_icann=True, accept_unknown=False)
 
 
 @lru_cache(maxsize=64)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.attribution.credit import allocate_journeys
@@ -23,6 +23,7 @@ large_weights = st.lists(st.integers(0, (WEIGHT_LIMIT - 1) // 6), max_size=6)
 totals = st.integers(-200, 200) | st.integers(-(2**62), 2**62)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(totals, small_weights | large_weights), max_size=12))
 def test_credit_of_many_is_allocate_of_each(rows: list[tuple[int, list[int]]]) -> None:
     flat = np.array([weight for _, weights in rows for weight in weights], dtype=np.int64)
@@ -59,6 +60,7 @@ def test_a_journey_longer_than_a_block_keeps_its_neighbours_apart() -> None:
     assert credit[-3:].tolist() == [-34, -33, -33]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 3 * BLOCK), max_size=8))
 def test_blocks_cover_every_journey_once(sizes: list[int]) -> None:
     offsets = offsets_of(sizes)

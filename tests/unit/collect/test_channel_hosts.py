@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.collect.channels import Classified, Dimensions, classify
-from service.collect.channels.hosts import is_own_host, is_return_host, registrable_domain
+from service.collect.channels.hosts import (
+    canonical_host,
+    is_own_host,
+    is_return_host,
+    registrable_domain,
+)
 
 PAGE = "www.shop-example.com"
 NO_HOSTS: frozenset[str] = frozenset()
@@ -53,7 +58,9 @@ def named(classified: Classified) -> tuple[str, str, str]:
         ("google.blogspot.com", "referral", "google.blogspot.com", "referral"),
         ("google.com.evil.example", "referral", "google.com.evil.example", "referral"),
         ("notgoogle.com", "referral", "notgoogle.com", "referral"),
+        ("google.nosuchsuffix", "referral", "google.nosuchsuffix", "referral"),
         ("10.0.0.1", "referral", "10.0.0.1", "referral"),
+        ("google.1", "referral", "google.1", "referral"),
     ],
 )
 def test_referrers(host: str, channel: str, source: str, medium: str) -> None:
@@ -163,6 +170,14 @@ def test_self_referrals(
     found = visit(frozenset(own_hosts), page_host=page, referrer_host=referrer)
     assert found.is_direct is (is_own or referrer is None)
     assert found.is_entry is not found.is_direct
+
+
+def test_canonical_host() -> None:
+    assert canonical_host(" WWW.Пример.РФ. ") == "www.xn--e1afmkfd.xn--p1ai"
+    assert canonical_host("a." * 126 + "a") == "a." * 126 + "a"
+    assert canonical_host("a." * 127 + "a") is None
+    assert canonical_host("\ud800.com") is None
+    assert canonical_host(" . ") is None
 
 
 def test_registrable_domain() -> None:

@@ -214,6 +214,18 @@ def test_touched_clusters_alone_need_resolving_after_new_links(
     assert after.shared[untouched].tolist() == before.shared[untouched].tolist()
 
 
+@given(cases(), st.data())
+def test_withdrawn_links_shape_clusters_only(case: Case, data: st.DataObject) -> None:
+    size = len(case.links)
+    holds = data.draw(st.lists(st.booleans(), min_size=size, max_size=size))
+    ends = np.array(case.links, np.int64).reshape(-1, 2)
+    found = resolve(case.count, ends[:, 0], ends[:, 1], case.known, case.order, case.limit, holds)
+    held = case.resolve([link for link, one in zip(case.links, holds, strict=True) if one])
+    assert found.person.tolist() == held.person.tolist()
+    assert found.shared.tolist() == held.shared.tolist()
+    assert found.cluster.tolist() == case.resolve().cluster.tolist()
+
+
 # Guards
 
 
@@ -318,7 +330,6 @@ def test_a_router_of_many_devices_waits_until_it_is_seen_whose_they_are() -> Non
 
 
 def test_many_links_into_one_group_are_one_link() -> None:
-    """256 parallel links add up to 0 in eight bits; Ann and her browsers once fell apart."""
     names = Names()
     for index in range(255):
         names.link(f"browser{index}", f"browser{index + 1}")
@@ -329,6 +340,29 @@ def test_many_links_into_one_group_are_one_link() -> None:
     names.link("ann@", "kiosk")
     assert names.shared() == {"kiosk"}
     assert len(names.people()) == 23
+
+
+@pytest.mark.parametrize(
+    ("length", "shared"),
+    [
+        pytest.param(2 * ROUNDS, set(), id="all come back"),
+        pytest.param(2 * ROUNDS + 1, {f"hub{2 * ROUNDS}"}, id="the last does not"),
+    ],
+)
+def test_a_chain_let_back_one_by_one_ends_after_two_kinds_of_rounds(
+    length: int, shared: set[str]
+) -> None:
+    """Hub k joins groups 2k … 2k+3, one too many until hub k-1 has made one of the first two."""
+    names = Names()
+    for group in range(2 * length + 2):
+        for part in range(4):
+            names.link(f"group{group}-{part}", f"group{group}-{part + 1}")
+        names.link(f"group{group}-4", f"person{group}@")
+    for hub in range(length):
+        for part in range(4):
+            names.link(f"hub{hub}", f"group{2 * hub + part}-{part}")
+    names.link("group0-4", "group1-4")
+    assert names.shared(limit=3) == shared
 
 
 def test_a_limit_of_one_keeps_two_people_apart() -> None:
@@ -365,6 +399,7 @@ def test_the_earliest_identifier_names_the_person_and_the_cluster() -> None:
         pytest.param((2, [0], [1], [True], [0, 1], 20), "known and order", id="known"),
         pytest.param((2, [0], [1], [True] * 2, [0], 20), "known and order", id="order"),
         pytest.param((2, [0], [1], [True] * 2, [0, 1], 0), "at least 1", id="limit"),
+        pytest.param((2, [0], [1], [True] * 2, [0, 1], 9, []), "each link", id="holds"),
     ],
 )
 def test_impossible_arguments_are_refused(arguments: tuple[object, ...], text: str) -> None:

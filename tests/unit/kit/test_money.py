@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 import pytest
 from babel.numbers import list_currencies
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.kit.currencies import MINOR_DIGITS, minor_digits, parse_currency
@@ -100,6 +100,7 @@ def test_bad_amounts_are_refused_by_name(value: object, currency: str, code: str
     assert len(refused.value.detail) < 200
 
 
+@settings(deadline=None)
 @given(minors, currencies)
 def test_an_amount_survives_every_way_out_and_in_again(minor: int, currency: str) -> None:
     assert parse_amount(to_text(minor, currency), currency) == minor
@@ -109,6 +110,7 @@ def test_an_amount_survives_every_way_out_and_in_again(minor: int, currency: str
     assert parse_amount(json.loads(json.dumps(number)), currency) == minor
 
 
+@settings(deadline=None)
 @given(minors, currencies)
 def test_a_json_number_has_at_most_the_currencys_decimals(minor: int, currency: str) -> None:
     written = Decimal(orjson.dumps(to_number(minor, currency)).decode())
@@ -200,6 +202,7 @@ def test_allocate_refuses_weights_that_cannot_share(weights: list[int]) -> None:
 weight_lists = st.lists(st.integers(0, 10**9), min_size=1, max_size=12).filter(any)
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**18), 10**18), weight_lists)
 def test_allocate_adds_up_and_is_never_off_by_a_unit(total: int, weights: list[int]) -> None:
     parts = allocate(total, weights)
@@ -209,6 +212,7 @@ def test_allocate_adds_up_and_is_never_off_by_a_unit(total: int, weights: list[i
         assert abs(part - Fraction(total * weight, sum(weights))) < 1
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**12), weight_lists, st.integers(1, 1000))
 def test_allocate_depends_on_proportions_only(total: int, weights: list[int], scale: int) -> None:
     assert allocate(total, [weight * scale for weight in weights]) == allocate(total, weights)

@@ -1,0 +1,406 @@
+"""One example for every operation, shown in the API's description and checked by its test."""
+
+from typing import Any
+
+EVENTS: Any = [
+    {
+        "id": "evt-1",
+        "type": "page",
+        "occurred_at": "2026-03-01T10:00:00Z",
+        "identifiers": {"anonymous_id": "a-1"},
+        "page": {
+            "url": "https://example.com/?utm_source=google&utm_medium=cpc&utm_campaign=spring",
+            "referrer": "https://www.google.com/",
+        },
+    },
+    {
+        "id": "evt-2",
+        "type": "order",
+        "occurred_at": "2026-03-01T10:20:00Z",
+        "identifiers": {"anonymous_id": "a-1", "email": "ann@example.com"},
+        "order": {"id": "O1", "status": "completed", "amount": "80.00", "currency": "EUR"},
+    },
+]
+SPEND: Any = [
+    {
+        "date": "2026-03-01",
+        "source": "google",
+        "medium": "cpc",
+        "campaign": "spring",
+        "amount": "20.00",
+        "currency": "EUR",
+        "impressions": 1000,
+        "clicks": 40,
+    }
+]
+RATES: Any = [{"date": "2026-03-01", "base": "USD", "quote": "EUR", "rate": "0.9215"}]
+RECEIPT: Any = {"accepted": 2, "duplicates": 0, "rejected": [], "watermark": 123}
+META: Any = {
+    "models": [
+        {
+            "model": "linear",
+            "name": "linear",
+            "preset": None,
+            "parameters": {"unique": False},
+            "version": 1,
+        }
+    ],
+    "conversion": "won",
+    "lookback": "90d",
+    "basis": "conversion",
+    "scope": "person",
+    "period": {"from": "2026-03-01T00:00:00Z", "to": "2026-04-01T00:00:00Z", "tz": "UTC"},
+    "currency": "EUR",
+    "group_by": ["channel"],
+    "filters": {},
+    "configuration": "2026-11-8bb650d4",
+    "watermark": 123,
+    "fresh_to": "2026-03-31T23:59:58Z",
+    "coverage": {"value": 1.0, "conversions": 1.0, "spend": 1.0},
+    "not_convertible": [],
+    "excluded": [],
+}
+ATTRIBUTION: Any = {
+    "rows": [{"channel": "paid_search", "conversions": 1, "value": 80, "share": 1.0}],
+    "unattributed": {"conversions": 0, "value": 0, "share": 0.0, "reasons": []},
+    "totals": {"conversions": 1, "value": 80},
+    "meta": META,
+}
+FIGURES: Any = {
+    "spend": 20, "impressions": 1000, "clicks": 40, "visits": 1, "leads": 0, "mqls": 0, "sqls": 0,
+    "opportunities": 0, "won": 1, "conversions": 1, "customers": 1, "revenue": 80, "margin": None,
+    "margin_coverage": 0.0, "cpl": None, "cpa": 20, "cac": 20, "roas": 4.0, "roi": 3.0, "romi": 3.0,
+    "romi_revenue": 3.0, "romi_margin": None, "drr": 0.25,
+}  # fmt: skip
+NO_FIGURES: Any = dict.fromkeys(FIGURES, 0) | dict.fromkeys(("margin", "margin_coverage", "cpl", "cpa", "cac", "roas", "roi", "romi", "romi_revenue", "romi_margin", "drr"))
+ROI: Any = {
+    "rows": [{"channel": "paid_search", **FIGURES}],
+    "unattributed": NO_FIGURES,
+    "totals": FIGURES,
+    "meta": META,
+}
+TREND: Any = {
+    "points": [{"day": "2026-03-01", **FIGURES}],
+    "unattributed": NO_FIGURES,
+    "totals": FIGURES,
+    "meta": META,
+}
+CONVERSION: Any = {
+    "conversion_id": "won:order:O1",
+    "stage": "won",
+    "state": "completed",
+    "object": {"kind": "order", "id": "O1"},
+    "occurred_at": "2026-03-01T10:20:00Z",
+    "value": 80,
+    "currency": "EUR",
+    "person_id": "p_57f32671b65e6833",
+    "account_id": None,
+    "touchpoints": 1,
+    "first_channel": "paid_search",
+    "last_channel": "paid_search",
+    "channels": ["paid_search"],
+    "days_to_convert": 0.01,
+    "unattributed_reason": None,
+}
+JOURNEYS: Any = {"items": [CONVERSION], "next": None, "meta": META}
+AMOUNTS: Any = [
+    {"kind": "won", "amount": 80, "currency": "EUR", "occurred_at": "2026-03-01T10:20:00Z"}
+]
+IDENTIFIERS: Any = [
+    {
+        "kind": "anonymous_id",
+        "value": "a-1",
+        "shared": False,
+        "links": 1,
+        "person_id": "p_57f32671b65e6833",
+    },
+    {
+        "kind": "email",
+        "value": None,
+        "shared": False,
+        "links": 1,
+        "person_id": "p_57f32671b65e6833",
+    },
+]
+JOURNEY: Any = {
+    "conversion": {**CONVERSION, "amounts": AMOUNTS},
+    "touchpoints": [
+        {
+            "position": 1,
+            "occurred_at": "2026-03-01T10:00:00Z",
+            "kind": "visit",
+            "channel": "paid_search",
+            "source": "google",
+            "medium": "cpc",
+            "campaign": "spring",
+            "campaign_id": None,
+            "content": None,
+            "term": None,
+            "landing_page": "example.com/",
+            "page_views": 1,
+            "seconds": 0,
+            "facts": [1],
+            "milestones": [],
+            "credit": {"linear": {"value": 80, "conversions": 1, "weight": 1.0}},
+        }
+    ],
+    "milestones": [],
+    "identifiers": IDENTIFIERS,
+    "unattributed_reason": None,
+    "meta": META,
+}
+EXPLAIN: Any = {
+    "conversion": JOURNEY["conversion"],
+    "models": [
+        {
+            "model": "linear",
+            "name": "linear",
+            "preset": None,
+            "parameters": {"unique": False},
+            "version": 1,
+            "formula": "w_i = 1",
+            "rounding": "share × value in whole minor units",
+            "touchpoints": [
+                {
+                    "position": 1,
+                    "occurred_at": "2026-03-01T10:00:00Z",
+                    "channel": "paid_search",
+                    "campaign": "spring",
+                    "facts": [1],
+                    "milestones": [],
+                    "weight": 1,
+                    "sum_of_weights": 1,
+                    "share": 1.0,
+                    "value": 80,
+                    "conversions": 1,
+                }
+            ],
+        }
+    ],
+    "milestones": [],
+    "identifiers": IDENTIFIERS,
+    "unattributed_reason": None,
+    "meta": META,
+}
+PATHS: Any = {
+    "rows": [
+        {"path": ["paid_search"], "conversions": 1, "value": 80, "share": 1.0, "median_days": 0.01}
+    ],
+    "totals": {"paths": 1, "conversions": 1, "value": 80},
+    "next": None,
+    "meta": META,
+}
+FUNNEL: Any = {
+    "stages": [
+        {
+            "stage": "visit",
+            "count": 1,
+            "customers": 1,
+            "from_previous": None,
+            "from_first": 1.0,
+            "median_days": None,
+            "p90_days": None,
+        }
+    ],
+    "rows": [
+        {
+            "channel": "paid_search",
+            "visits": 1,
+            "leads": 0,
+            "mqls": 0,
+            "sqls": 0,
+            "opportunities": 0,
+            "won": 1,
+            "revenue": 80,
+        }
+    ],
+    "unattributed": {
+        "visits": 0,
+        "leads": 0,
+        "mqls": 0,
+        "sqls": 0,
+        "opportunities": 0,
+        "won": 0,
+        "revenue": 0,
+    },
+    "totals": {
+        "visits": 1,
+        "leads": 0,
+        "mqls": 0,
+        "sqls": 0,
+        "opportunities": 0,
+        "won": 1,
+        "revenue": 80,
+    },
+    "meta": META,
+}
+SPEND_LINES: Any = {
+    "items": [
+        {
+            "date": "2026-03-01",
+            "sender": "google-ads",
+            "source": "google",
+            "medium": "cpc",
+            "campaign_id": None,
+            "campaign": "spring",
+            "ad_group": None,
+            "ad": None,
+            "term": None,
+            "amount": 20,
+            "currency": "EUR",
+            "amount_converted": 20,
+            "currency_converted": "EUR",
+            "impressions": 1000,
+            "clicks": 40,
+            "channel": "paid_search",
+            "fact": 3,
+            "statements": 1,
+        }
+    ],
+    "next": None,
+    "meta": META,
+}
+PERSON: Any = {
+    "person_id": "p_57f32671b65e6833",
+    "first_at": "2026-03-01T10:00:00Z",
+    "known": True,
+    "account_id": None,
+    "identifiers": IDENTIFIERS,
+    "touchpoints": [
+        {
+            "occurred_at": "2026-03-01T10:00:00Z",
+            "kind": "visit",
+            "channel": "paid_search",
+            "source": "google",
+            "medium": "cpc",
+            "campaign": "spring",
+            "landing_page": "example.com/",
+            "page_views": 1,
+            "fact": 1,
+        }
+    ],
+    "conversions": [
+        {"conversion_id": "won:order:O1", "stage": "won", "occurred_at": "2026-03-01T10:20:00Z"}
+    ],
+}
+MODELS: Any = {
+    "models": [{"name": "linear", "title": "Linear", "formula": "w_i = 1", "version": 1}],
+    "channels": [{"id": "paid_search", "title": "Paid Search", "class": "paid"}],
+}
+SOURCES: Any = {
+    "items": [
+        {
+            "id": 1,
+            "name": "website",
+            "created_at": "2026-03-01T09:00:00Z",
+            "outcomes": {"accepted": 2},
+        }
+    ]
+}
+QUARANTINE: Any = {
+    "items": [
+        {
+            "id": 1,
+            "source": "website",
+            "received_at": "2026-03-01T10:00:00Z",
+            "code": "conflict",
+            "field": "id",
+            "detail": "id 'evt-1' was already used with other content; the first stays.",
+            "fact_id": "evt-1",
+            "raw": "{}",
+        }
+    ],
+    "next": None,
+}
+KEY: Any = {
+    "id": 1,
+    "name": "website",
+    "source": "website",
+    "scopes": ["collect"],
+    "hint": "pk_abcd…wxyz",
+    "created_at": "2026-03-01T09:00:00Z",
+    "revoked_at": None,
+}
+KEYS: Any = {"items": [KEY]}
+NEW_KEY_REQUEST: Any = {"name": "website", "scopes": ["collect"]}
+NEW_KEY: Any = {"key": "pk_…", **KEY}
+STATUS: Any = {"status": "ready", "watermark": 123, "ledger_watermark": 123, "behind": 0}
+PROBLEM: Any = {
+    "type": "/docs/errors#scope_missing",
+    "title": "Forbidden",
+    "status": 403,
+    "code": "scope_missing",
+    "detail": "This needs a key with scope read; yours has collect.",
+}
+
+_PROBLEMS: dict[int | str, str] = {
+    400: "The request as a whole cannot be read",
+    401: "No key, or one that is not known",
+    403: "The key lacks the scope",
+    422: "A value cannot be accepted; `field` names it",
+    503: "Try again after `Retry-After` seconds",
+}
+
+
+def described(
+    example: Any, status: int = 200, media_type: str = "application/json", **more: str
+) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of an operation: its answer with the example, and the problems it may give."""
+    content = {media_type: {"schema": schema_of(example), "example": example}}
+    found: dict[int | str, dict[str, Any]] = {
+        status: {"description": more.get("description", "The answer"), "content": content}
+    }
+    for code, description in _PROBLEMS.items():
+        found[code] = {
+            "description": description,
+            "content": {
+                "application/problem+json": {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "example": {**PROBLEM, "status": code},
+                }
+            },
+        }
+    return found
+
+
+def body_of(example: Any, *media_types: str) -> dict[str, Any]:
+    """The `requestBody` of an operation that reads its bytes itself."""
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {
+                media_type: {"schema": schema_of(example), "example": example}
+                if media_type == "application/json"
+                else {"schema": {"type": "string"}, "example": _as_text(example, media_type)}
+                for media_type in media_types
+            },
+        }
+    }
+
+
+def _as_text(example: Any, media_type: str) -> str:
+    import orjson
+
+    if media_type == "text/csv":
+        lines = [",".join(example[0]), *(",".join(str(v) for v in row.values()) for row in example)]
+        return "\n".join(lines) + "\n"
+    return "".join(orjson.dumps(item).decode() + "\n" for item in example)
+
+
+def schema_of(value: Any) -> dict[str, Any]:
+    """A JSON Schema that the example fits: names and kinds, every field of an answer required."""
+    if isinstance(value, dict):
+        return {
+            "type": "object",
+            "properties": {k: schema_of(v) for k, v in value.items()},
+            "required": list(value),
+        }
+    if isinstance(value, list):
+        return {"type": "array", "items": schema_of(value[0]) if value else {}}
+    if isinstance(value, bool):
+        return {"type": "boolean"}
+    if isinstance(value, (int, float)):
+        return {"type": ["number", "null"]}
+    if isinstance(value, str):
+        return {"type": ["string", "null"]}
+    return {}

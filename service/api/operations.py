@@ -1,0 +1,119 @@
+"""For whoever runs the service: is it alive, is it ready, how is it doing."""
+
+from fastapi import APIRouter, Request
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from starlette.responses import Response
+
+from service.api import examples
+from service.api.errors import problem
+from service.api.formats import item_rows, respond
+from service.api.parts import NeedsParts, Parts
+from service.kit.log import log
+from service.ledger.keys import list_sources
+from service.ledger.migrate import is_current
+
+router = APIRouter(tags=["operations"])
+
+
+@router.get(
+    "/livez",
+    summary="Is the process alive",
+    responses={200: {"content": {"application/json": {"example": {"status": "alive"}}}}},
+)
+def get_livez(request: Request) -> Response:
+    """200 as long as the process answers."""
+    return respond(request, {"status": "alive"}, item_rows, "json")
+
+
+@router.get(
+    "/readyz",
+    summary="Can it do its work",
+    responses={
+        200: {"content": {"application/json": {"example": examples.STATUS}}},
+        503: {
+            "content": {
+                "application/problem+json": {
+                    "example": {**examples.PROBLEM, "status": 503, "code": "not_ready"}
+                }
+            }
+        },
+    },
+)
+def get_readyz(request: Request, parts: NeedsParts) -> Response:
+    """200 when the ledger answers and has this version's tables, and the mart follows it."""
+    try:
+        current = is_current(parts.engine)
+        status = parts.desk.status()
+    except Exception as error:
+        log.error("not_ready", error=str(error))
+        return problem(
+            503, "not_ready", "The ledger or the mart cannot be read.", {"Retry-After": "2"}
+        )
+    if not current:
+        return problem(
+            503,
+            "not_ready",
+            "The ledger's tables are of another version; run throughline migrate.",
+            {"Retry-After": "5"},
+        )
+    if parts.follower.last_error:
+        return problem(
+            503,
+            "not_ready",
+            "The mart cannot follow the ledger; see the log.",
+            {"Retry-After": "5"},
+        )
+    shown = {name: status[name] for name in ("watermark", "ledger_watermark", "behind")}
+    return respond(request, {"status": "ready", **shown}, item_rows, "json")
+
+
+class _State:
+    """Numbers read when asked for: they come from the ledger, so they survive restarts."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def collect(self) -> list[CounterMetricFamily | GaugeMetricFamily]:
+        items = CounterMetricFamily(
+            "throughline_items",
+            "Items received, by source and outcome.",
+            labels=["source", "outcome"],
+        )
+        for source in list_sources(self._parts.engine):
+            for outcome, count in source["outcomes"].items():
+                items.add_metric([source["name"], outcome], count)
+        status = self._parts.desk.status()
+        gauges = {
+            "throughline_ledger_watermark": (
+                "Newest seq of the ledger.",
+                status["ledger_watermark"],
+            ),
+            "throughline_mart_watermark": (
+                "Seq up to which the mart answers.",
+                status["watermark"],
+            ),
+            "throughline_mart_refresh_seconds": (
+                "Duration of the last refresh.",
+                self._parts.follower.last_seconds,
+            ),
+            "throughline_queue_items": ("Items waiting for the writer.", self._parts.writer.queued),
+        }
+        return [
+            items,
+            *(GaugeMetricFamily(name, text, value) for name, (text, value) in gauges.items()),
+        ]
+
+
+@router.get(
+    "/metrics",
+    summary="Prometheus metrics",
+    responses={
+        200: {"content": {"text/plain": {"example": "throughline_ledger_watermark 123.0\n"}}}
+    },
+)
+def get_metrics(parts: NeedsParts) -> Response:
+    """Counts per source and outcome since the beginning, watermarks, queue."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_State(parts))
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

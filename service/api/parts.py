@@ -1,0 +1,41 @@
+"""What the endpoints work with; put together in `main`, reached through `request.app.state`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from sqlalchemy import Engine
+
+from service.collect.identifiers import IdentifierReader
+from service.journeys.follow import Follower
+from service.journeys.mart import Mart
+from service.ledger.keys import KeyRing
+from service.ledger.writer import Writer
+from service.reports.desk import ReportDesk
+from service.settings import Settings
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything an endpoint may use."""
+
+    settings: Settings
+    clock: Callable[[], datetime]
+    engine: Engine
+    keys: KeyRing
+    writer: Writer
+    mart: Mart
+    follower: Follower
+    desk: ReportDesk
+    reader: IdentifierReader
+    signin: Any
+
+
+def parts_of(request: Request) -> Parts:
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+NeedsParts = Annotated[Parts, Depends(parts_of)]

@@ -1,0 +1,5 @@
+"""The Segment HTTP Tracking API."""
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["collect"])

@@ -1,0 +1,229 @@
+"""The command `throughline`. Every command works beside a running service."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from service import loading
+from service.kit.db import is_sqlite, make_engine
+from service.kit.errors import ThroughlineError
+from service.kit.log import configure_log
+from service.ledger.keys import create_key, list_keys, revoke_key
+from service.ledger.migrate import is_current, migrate
+from service.ledger.read import last_seq
+from service.main import Role, configuration_of, create_app, identifier_reader, memory_mart, sign_in
+from service.settings import Settings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Marketing attribution, from first touch to closed deal.",
+)
+keys_app = typer.Typer(no_args_is_help=True, help="Keys of the senders and readers.")
+app.add_typer(keys_app, name="keys")
+say = Console(stderr=True)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _settings() -> Settings:
+    settings = Settings()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return settings
+
+
+def _ledger(settings: Settings) -> Any:
+    """The engine of a ledger that has this version's tables; on SQLite they are made here."""
+    engine = make_engine(settings.ledger_url)
+    if is_sqlite(settings.ledger_url):
+        migrate(engine)
+    elif not is_current(engine):
+        say.print("The ledger's tables are not of this version. Run: throughline migrate")
+        raise typer.Exit(1)
+    return engine
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    role: Annotated[
+        Role, typer.Option(help="all, collect (facts in) or query (answers out).")
+    ] = "all",
+    demo_if_empty: Annotated[
+        bool, typer.Option(help="Load the demo world into an empty ledger first.")
+    ] = False,
+) -> None:
+    """Run the service; prints the dashboard's address and a one-time sign-in link."""
+    import uvicorn
+
+    configure_log()
+    settings = _settings()
+    changed = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    settings = settings.model_copy(update=changed)
+    engine = _ledger(settings)
+    if demo_if_empty and last_seq(engine) == 0:
+        _load_demo(settings, engine)
+    engine.dispose()
+    config = uvicorn.Config(
+        create_app(settings, role),
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+    if role != "collect":
+        link = sign_in(settings, _now).new_link(settings.public_url)
+        say.print(f"Dashboard: {settings.public_url}/", soft_wrap=True)
+        say.print(f"Sign in once, within 24 hours: {link}", soft_wrap=True)
+    else:
+        say.print(f"Collecting at {settings.public_url}/v1/events", soft_wrap=True)
+    uvicorn.Server(config).run()
+
+
+@app.command(name="sign-in")
+def sign_in_link() -> None:
+    """Print a new one-time sign-in link for the dashboard."""
+    settings = _settings()
+    typer.echo(sign_in(settings, _now).new_link(settings.public_url))
+
+
+@app.command(name="migrate")
+def migrate_command() -> None:
+    """Bring the ledger's tables to this version."""
+    migrate(make_engine(_settings().ledger_url))
+    say.print("The ledger is of this version.")
+
+
+@app.command()
+def demo() -> None:
+    """Load the demo world, a believable year, into an empty ledger."""
+    settings = _settings()
+    _load_demo(settings, _ledger(settings))
+
+
+def _load_demo(settings: Settings, engine: Any) -> None:
+    with _progress() as bar:
+        task = bar.add_task("Demo world", total=None)
+        loaded = loading.load_demo(
+            engine,
+            identifier_reader(settings),
+            _now(),
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    say.print(f"The demo world is loaded: {loaded:,} facts.")
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=say,
+    )
+
+
+@keys_app.command(name="create")
+def keys_create(
+    name: Annotated[str, typer.Option(help="What the key is called.")],
+    scope: Annotated[
+        list[str], typer.Option(help="collect, facts, read, people or admin; may be repeated.")
+    ],
+    source: Annotated[
+        str | None, typer.Option(help="The sender it belongs to; default: its name.")
+    ] = None,
+) -> None:
+    """Make a key; prints the key, and only the key, on standard output."""
+    typer.echo(create_key(_ledger(_settings()), name, scope, _now(), source)[0])
+
+
+@keys_app.command(name="list")
+def keys_list() -> None:
+    """List keys, without their secrets."""
+    table = Table("id", "name", "source", "scopes", "key", "created", "revoked")
+    for key in list_keys(_ledger(_settings())):
+        revoked = key["revoked_at"].isoformat(" ", "minutes") if key["revoked_at"] else ""
+        table.add_row(
+            str(key["id"]), key["name"], key["source"], " ".join(key["scopes"]), key["hint"],
+            key["created_at"].isoformat(" ", "minutes"), revoked,
+        )  # fmt: skip
+    Console().print(table)
+
+
+@keys_app.command(name="revoke")
+def keys_revoke(
+    key_id: Annotated[int, typer.Argument(help="The id that `keys list` shows.")],
+) -> None:
+    """End a key, at once here and within seconds in a running service."""
+    revoke_key(_ledger(_settings()), key_id, _now())
+    say.print(f"Key {key_id} is revoked.")
+
+
+@app.command()
+def rebuild(
+    engine: Annotated[str, typer.Option(help="duckdb, the engine on one machine.")] = "duckdb",
+) -> None:
+    """Make the mart anew from the ledger; a running service changes over by itself."""
+    from service.journeys.mart import rebuild_file
+
+    if engine != "duckdb":
+        say.print("This installation rebuilds with --engine duckdb only.")
+        raise typer.Exit(2)
+    settings = _settings()
+    watermark = rebuild_file(
+        settings.mart_file,
+        _ledger(settings),
+        configuration_of(settings),
+        settings.mart_memory,
+        settings.mart_threads,
+    )
+    say.print(f"The mart is rebuilt up to watermark {watermark}.")
+
+
+@app.command()
+def export(
+    table: Annotated[
+        str, typer.Argument(help="touchpoints, conversions, journeys, spend or people.")
+    ],
+    format: Annotated[str, typer.Option("--format", help="csv or parquet.")] = "csv",
+    output: Annotated[
+        Path | None, typer.Option(help="File to write; default: standard output.")
+    ] = None,
+) -> None:
+    """Write a table of the mart, made from the ledger as it stands."""
+    from service.reports.export import write_table
+
+    settings = _settings()
+    mart = memory_mart(settings, _ledger(settings))
+    mart.refresh()
+    with mart.reading() as connection:
+        rows = write_table(connection, table, format, output or Path("/dev/stdout"))
+    say.print(f"{rows:,} rows of {table}.")
+
+
+@app.command()
+def openapi() -> None:
+    """Print the OpenAPI description, and nothing else, on standard output."""
+    schema = create_app(Settings()).openapi()
+    sys.stdout.buffer.write(orjson.dumps(schema, option=orjson.OPT_INDENT_2) + b"\n")
+
+
+def main() -> None:
+    """The entry point: our own errors are one line, not a trace."""
+    try:
+        app()
+    except ThroughlineError as error:
+        say.print(f"{error.code}: {error.detail}", soft_wrap=True)
+        raise SystemExit(1) from None

@@ -1,0 +1,189 @@
+"""Segment `track` messages: which of them are orders and leads, and which are just tracked.
+
+The vocabulary is that of Segment's e-commerce and B2B specs. An amount is read exactly; only the
+noise of binary floats (0.1 + 0.2 is sent as 0.30000000000000004) is taken off by reading 15
+significant digits, which every amount within `kit.money.LARGEST_MINOR` survives.
+"""
+
+import re
+from collections.abc import Mapping
+from decimal import Context, Decimal
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from service.collect.native import Sender, refusal_of
+from service.collect.schemas import Item
+from service.kit.currencies import parse_currency
+from service.kit.errors import Refusal
+from service.kit.money import parse_amount, to_text
+
+MAX_PROPERTIES: Final = 100
+MAX_TEXT: Final = 1_000
+MAX_VALUE: Final = 8_000
+LARGEST_QUANTITY: Final = 10**9
+
+ORDERS: Final = {"order completed": "completed", "order refunded": "refunded"}
+LEADS: Final = {
+    "signed up": "Signed Up",
+    "account created": "Account Created",
+    "trial started": "Trial Started",
+}
+_ORDER_IDS: Final = ("order_id", "orderId", "checkout_id", "checkoutId")
+_SKUS: Final = ("sku", "product_id", "productId", "id")
+# `revenue` is without tax and shipping, which is what was earned; a refund names what went back.
+_COMPLETED: Final = ("revenue", "total", "value")
+_REFUNDED: Final = ("total", "revenue", "value")
+_EXACT: Final = Context(prec=100)
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]{1,20}\.?[0-9]{0,20}|\.[0-9]{1,20})")
+
+
+def rewrite_track(
+    event: str, properties: Mapping[str, Any], person: object, index: int, sender: Sender
+) -> dict[str, Any]:
+    """The native event's type and part.
+
+    `Order Completed` and `Order Refunded` become orders; `Signed Up`, `Account Created` and
+    `Trial Started` a lead that is named after the event and the person, so that saying it twice is
+    one lead; everything else a `track`. Letter case, `_` and `-` of the name do not count.
+
+    Args: event: the message's name for it; person: userId, else anonymousId.
+    Raises: Refusal, `scope_missing` for an order or lead from a public key.
+    """
+    name = " ".join(event.replace("_", " ").replace("-", " ").lower().split())
+    if name not in ORDERS and name not in LEADS:
+        return {"type": "track", "track": {"name": event, "properties": scalars(properties)}}
+    if sender.is_public:
+        raise Refusal(
+            "scope_missing",
+            "event",
+            f"{event!r} comes from servers: send it with a key that has scope `facts`",
+        )
+    if name in LEADS:
+        return {"type": "lead", "lead": {"id": _lead_id(LEADS[name], person, sender), "stage": "lead"}}
+    return {"type": "order", "order": _order(ORDERS[name], properties, index, sender)}
+
+
+def scalars(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The properties that are plain values, at most MAX_PROPERTIES; no report reads nested ones."""
+    plain: dict[str, Any] = {}
+    for name, value in properties.items():
+        if len(plain) == MAX_PROPERTIES:
+            break
+        if isinstance(value, str):
+            value = value.replace("\0", "")[:MAX_VALUE]
+        if len(name) <= MAX_TEXT and isinstance(value, str | int | float | bool):
+            plain[name] = value
+    return plain
+
+
+def _lead_id(event: str, person: object, sender: Sender) -> str:
+    # The stored form: a user id that is an e-mail address must not rest as text in the lead's id.
+    found = sender.reader.read("user_id", person)
+    if found is None:
+        raise Refusal(
+            "missing_identifiers",
+            "userId",
+            f"{event} makes a lead and needs to know whose: send a userId or an anonymousId",
+        )
+    return f"{event}:{found.value}"
+
+
+def _order(
+    status: str, properties: Mapping[str, Any], index: int, sender: Sender
+) -> dict[str, Any]:
+    identity = _first(properties, _ORDER_IDS)
+    if identity is None:
+        raise Refusal("missing_field", "properties.order_id", "an order needs its `order_id`")
+    order: dict[str, Any] = {"id": identity, "status": status}
+    refunded = status == "refunded"
+    names = _REFUNDED if refunded else _COMPLETED
+    name = next((n for n in names if properties.get(n) is not None), None)
+    if name is None and not refunded:
+        raise Refusal(
+            "missing_field", "properties.revenue", "an order needs its `revenue`, `total` or `value`"
+        )
+    if properties.get("currency") is None:
+        if name is None:  # all of the order goes back
+            return order
+        raise Refusal(
+            "missing_currency",
+            "properties.currency",
+            "an amount needs its ISO 4217 `currency`, such as EUR",
+        )
+    currency = order["currency"] = parse_currency(properties["currency"], "properties.currency")
+    if name is not None:
+        minor = parse_amount(_without_noise(properties[name]), currency, f"properties.{name}")
+        # Some shops write what they gave back with a minus.
+        order["amount"] = to_text(abs(minor) if refunded else minor, currency)
+    if refunded and properties.get("refund_id") is not None:
+        order["refund_id"] = properties["refund_id"]
+    if lines := _lines(properties.get("products"), currency, index, sender):
+        order["items"] = lines
+    return order
+
+
+def _lines(products: object, currency: str, index: int, sender: Sender) -> list[dict[str, Any]]:
+    """The order's lines. A product that cannot be read is left out and said so: what the order
+    brought stands beside it and must not be lost with it."""
+    lines = []
+    for position, product in enumerate(products if isinstance(products, list) else ()):
+        try:
+            lines.append(_line(product, currency, f"properties.products.{position}"))
+        except Refusal as refusal:
+            sender.adjusted.append(
+                {
+                    "index": index,
+                    "code": "product_left_out",
+                    "field": refusal.field,
+                    "detail": f"{refusal.detail}; the order is kept without this product",
+                }
+            )
+    return lines
+
+
+def _line(product: object, currency: str, field: str) -> dict[str, Any]:
+    if not isinstance(product, dict):
+        raise Refusal("not_an_object", field, "a product is a JSON object with `sku` and `price`")
+    quantity = Decimal(1)
+    if product.get("quantity") is not None:
+        quantity = _decimal(product["quantity"], f"{field}.quantity")
+    if not 0 < quantity <= LARGEST_QUANTITY:
+        raise Refusal("out_of_range", f"{field}.quantity", "a quantity is above 0")
+    line: dict[str, Any] = {
+        "sku": _first(product, _SKUS),
+        "quantity": int(quantity) if quantity == int(quantity) else float(quantity),
+    }
+    if line["sku"] is None:
+        raise Refusal("missing_field", f"{field}.sku", "a product needs its `sku` or `product_id`")
+    if isinstance(name := product.get("name"), str):
+        line["name"] = name[:MAX_TEXT]
+    if product.get("price") is not None:
+        price = _decimal(product["price"], f"{field}.price")
+        minor = parse_amount(_EXACT.multiply(price, quantity), currency, f"{field}.price")
+        line["amount"] = to_text(minor, currency)
+    try:
+        Item.model_validate(line)
+    except ValidationError as error:
+        refusal = refusal_of(error)
+        raise Refusal(refusal.code, f"{field}.{refusal.field}", refusal.detail) from None
+    return line
+
+
+def _first(values: Mapping[str, Any], names: tuple[str, ...]) -> Any:
+    return next((v for n in names if (v := values.get(n)) not in (None, "")), None)
+
+
+def _decimal(value: object, field: str) -> Decimal:
+    value = _without_noise(value)
+    if isinstance(value, Decimal):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Decimal(value)
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        return Decimal(value.strip())
+    raise Refusal("bad_amount", field, f"{str(value)[:40]!r} is not a number; write it like 12.50")
+
+
+def _without_noise(value: object) -> object:
+    return Decimal(format(value, ".15g")) if isinstance(value, float) else value

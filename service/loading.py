@@ -1,0 +1,81 @@
+"""Bulk ways into the ledger beside HTTP: the demo world and file imports, over the same pipeline."""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Engine
+
+from service.collect.identifiers import IdentifierReader
+from service.collect.intake import collect
+from service.collect.native import Sender
+from service.collect.rates import to_rate_fact
+from service.collect.spend import collect_spend
+from service.demo.world import World, build_world
+from service.kit.errors import Conflict, ThroughlineError
+from service.ledger.append import Batch, Receipt, append
+from service.ledger.keys import Caller, ensure_source_id
+from service.ledger.read import last_seq
+
+FACTS_AT_ONCE = 2_000
+SERVER = frozenset({"collect", "facts"})
+Progress = Callable[[int, int], None]
+
+
+def sender_for(engine: Engine, source: str, reader: IdentifierReader, now: datetime) -> Sender:
+    """A server-side sender of that source, made where there is none."""
+    return Sender(Caller(0, ensure_source_id(engine, source, now), source, SERVER), now, reader)
+
+
+def load_demo(
+    engine: Engine, reader: IdentifierReader, now: datetime, progress: Progress = lambda *_: None
+) -> int:
+    """The demo world of the year up to today into an empty ledger; returns how many facts.
+
+    Raises Conflict when the ledger holds facts already.
+    """
+    if last_seq(engine):
+        raise Conflict(
+            "ledger_not_empty",
+            "The demo world goes into an empty ledger only; use another data folder.",
+        )
+    world = build_world(now.astimezone(UTC).date())
+    total = sum(map(len, world.sources.values())) + sum(map(len, world.spend.values()))
+    done = 0
+    for batch in _batches(engine, world, reader, now):
+        receipt = append(engine, [batch])[0]
+        _check(receipt)
+        done += receipt.accepted
+        progress(done, total + len(world.rates))
+    return done
+
+
+def _batches(
+    engine: Engine, world: World, reader: IdentifierReader, now: datetime
+) -> Iterator[Batch]:
+    sender = sender_for(engine, "exchange-rates", reader, now)
+    for chunk in _chunks(world.rates):
+        yield collect(chunk, sender, 32_768, to_rate_fact)
+    for source, facts in sorted(world.sources.items()):
+        sender = sender_for(engine, source, reader, now)
+        for chunk in _chunks(facts):
+            yield collect(chunk, sender, 32_768)
+    for source, lines in sorted(world.spend.items()):
+        sender = sender_for(engine, source, reader, now)
+        for chunk in _chunks(lines):
+            yield collect_spend(chunk, sender, 32_768)
+
+
+def _chunks(items: Iterable[Any]) -> Iterator[list[Any]]:
+    iterator = iter(items)
+    while chunk := list(islice(iterator, FACTS_AT_ONCE)):
+        yield chunk
+
+
+def _check(receipt: Receipt) -> None:
+    if receipt.refused:
+        first = receipt.refused[0]
+        raise ThroughlineError(
+            "demo_refused", f"{first.code} at {first.field}: {first.detail}; {first.raw[:300]}"
+        )

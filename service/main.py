@@ -1,0 +1,168 @@
+"""Where the parts are put together: settings in, application out."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any, Literal
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from sqlalchemy import Engine
+from starlette.middleware.gzip import GZipMiddleware
+
+from service.api import admin, ingest, operations, reads, segment
+from service.api.docs import mount_docs
+from service.api.errors import install_errors
+from service.api.parts import Parts
+from service.collect.identifiers import IdentifierReader
+from service.journeys.build import Configuration
+from service.journeys.follow import Follower
+from service.journeys.mart import Mart
+from service.kit.db import make_engine
+from service.ledger.keys import KeyRing
+from service.ledger.writer import Writer
+from service.reports.desk import ReportDesk
+from service.settings import Settings
+from service.web.routes import mount_web
+from service.web.session import FolderStore, SignIn
+
+Role = Literal["all", "collect", "query"]
+DESCRIPTION = """End-to-end marketing attribution: facts in, journeys and every channel's return out.
+Send `Authorization: Bearer KEY`; errors are problem+json (RFC 9457) with a stable `code`."""
+TAGS = [
+    {"name": "collect", "description": "Facts come in."},
+    {"name": "reports", "description": "Questions are answered."},
+    {"name": "administration", "description": "Sources, keys, the quarantine."},
+    {"name": "operations", "description": "For whoever runs the service."},
+]
+
+
+def configuration_of(settings: Settings) -> Configuration:
+    """What of the settings the mart depends on."""
+    return Configuration(
+        own_hosts=settings.own_host_set,
+        visit_gap=settings.visit_gap,
+        shared_limit=settings.shared_identifier_limit,
+        timezone=settings.timezone,
+    )
+
+
+def memory_mart(settings: Settings, engine: Engine) -> Mart:
+    """An empty mart in memory, of the settings' configuration."""
+    return Mart(
+        None, engine, configuration_of(settings), settings.mart_memory, settings.mart_threads
+    )
+
+
+def identifier_reader(settings: Settings) -> IdentifierReader:
+    """Reads identifiers with the deployment's secret, the same in every process."""
+    return IdentifierReader(settings.derived_secret("identifiers"), settings.phone_region or None)
+
+
+def sign_in(settings: Settings, clock: Callable[[], datetime]) -> SignIn:
+    """One-time links, kept in the data folder: a command can make one for a running service."""
+    store = FolderStore(settings.data_dir / "sign-in")
+    return SignIn(settings.derived_secret("sessions"), clock, store)
+
+
+def make_parts(settings: Settings, role: Role, clock: Callable[[], datetime]) -> Parts:
+    """Everything the endpoints work with; nothing is started yet."""
+    engine = make_engine(settings.ledger_url)
+    configuration = configuration_of(settings)
+    path = None if role == "collect" else settings.mart_file
+    mart = Mart(path, engine, configuration, settings.mart_memory, settings.mart_threads)
+    return Parts(
+        settings=settings,
+        clock=clock,
+        engine=engine,
+        keys=KeyRing(engine),
+        writer=Writer(engine, settings.queue_facts, settings.commit_facts),
+        mart=mart,
+        follower=Follower(mart, settings.follow_interval.total_seconds()),
+        desk=ReportDesk(
+            mart, engine, settings.rate_max_age_days, lambda: memory_mart(settings, engine)
+        ),
+        reader=identifier_reader(settings),
+        signin=sign_in(settings, clock),
+    )
+
+
+def create_app(
+    settings: Settings | None = None,
+    role: Role = "all",
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> FastAPI:
+    """The application. Needs a migrated ledger (`service.ledger.migrate`) once it serves.
+
+    Args: settings default: from the environment; role: `collect` takes facts only, `query`
+    answers only; clock: gives the present as an aware datetime.
+    """
+    settings = settings or Settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        parts = make_parts(settings, role, clock)
+        app.state.parts = parts
+        parts.writer.start()
+        if role != "collect":
+            parts.follower.start()
+        try:
+            yield
+        finally:
+            parts.writer.stop()
+            parts.follower.stop()
+            parts.mart.close()
+            parts.engine.dispose()
+
+    app = FastAPI(
+        title="Throughline",
+        version=version("throughline"),
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    install_errors(app)
+    app.include_router(operations.router)
+    if role != "query":
+        app.include_router(ingest.router)
+        app.include_router(segment.router)
+    if role != "collect":
+        app.include_router(reads.router)
+        app.include_router(admin.router)
+        mount_docs(app)
+        mount_web(app)
+    app.add_middleware(GZipMiddleware, minimum_size=2048)
+    app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]
+    return app
+
+
+def openapi_of(app: FastAPI) -> dict[str, Any]:
+    """OpenAPI 3.1 of the application, with the one shape of its errors."""
+    if app.openapi_schema is None:
+        schema = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            tags=app.openapi_tags,
+            routes=app.routes,
+        )
+        components = schema.setdefault("components", {}).setdefault("schemas", {})
+        components["Problem"] = {
+            "type": "object",
+            "description": "RFC 9457 problem details.",
+            "required": ["type", "title", "status", "code", "detail"],
+            "properties": {
+                "type": {"type": "string"},
+                "title": {"type": "string"},
+                "status": {"type": "integer"},
+                "code": {"type": "string", "description": "Stable, for programs."},
+                "detail": {"type": "string", "description": "What is wrong and what to do."},
+                "field": {"type": "string", "description": "The value that is meant."},
+            },
+        }
+        app.openapi_schema = schema
+    return app.openapi_schema

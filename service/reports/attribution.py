@@ -1,0 +1,134 @@
+"""`/v1/attribution`: who earned the conversions, under one model or several side by side."""
+
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from service.attribution.weights import KERNELS
+from service.kit.errors import Refusal
+from service.kit.money import count_to_number, to_number
+from service.reports.credited import Allocation, Credit, counts
+from service.reports.groups import Groups
+from service.reports.load import Loaded, load
+from service.reports.meta import describe, ratio
+from service.reports.question import Question
+
+Cell = dict[str, Any]
+
+
+def attribution(mart: duckdb.DuckDBPyConnection, question: Question) -> dict[str, Any]:
+    """Conversions and value by row, unattributed apart, totals, meta.
+
+    Needs the table `factors` of the question's currency (`exchange.prepare_factors`).
+    Raises: ReconciliationError rather than give rows that do not add up.
+    """
+    loaded, chosen = load_chosen(mart, question)
+    groups = Groups(mart, question)
+    rows = groups.rows_of(loaded.dimension_id, loaded.page_id, clock(loaded, question))
+    labels = groups.labels
+    found = {}
+    for model in question.models:
+        allocation = Allocation(loaded, question, model)
+        found[str(model)] = (
+            allocation.gather(counts(loaded), rows, len(labels), chosen),
+            allocation.gather(loaded.value, rows, len(labels), chosen),
+        )
+    return _answer(mart, question, labels, found)
+
+
+def load_chosen(mart: duckdb.DuckDBPyConnection, question: Question) -> tuple[Loaded, Any]:
+    """The question's conversions, and which of them it counts (`repeat`: not a customer's first).
+
+    Raises Refusal for a model that is not a rule model: those are computed elsewhere.
+    """
+    for model in question.models:
+        if model.name not in KERNELS:
+            raise Refusal("unknown_model", "model", f"{model.name} cannot be asked here")
+    stage = "won" if question.conversion == "repeat" else question.conversion
+    loaded = load(mart, question, [stage])
+    chosen = loaded.conversions["ordinal"] > 1 if question.conversion == "repeat" else None
+    return loaded, chosen
+
+
+def clock(loaded: Loaded, question: Question) -> Any:
+    """The moment that dates each touchpoint's credit: its own, or its conversion's."""
+    if question.basis == "touch":
+        return loaded.journeys.touched_at
+    return np.repeat(loaded.journeys.converted_at, np.diff(loaded.journeys.offsets))
+
+
+def _answer(
+    mart: duckdb.DuckDBPyConnection,
+    question: Question,
+    labels: list[tuple[str | None, ...]],
+    found: dict[str, tuple[Credit, Credit]],
+) -> dict[str, Any]:
+    several = len(found) > 1
+    first_count, first_value = next(iter(found.values()))
+    order = sorted(
+        range(len(labels)),
+        key=lambda i: (
+            -int(first_value.rows[i]),
+            -int(first_count.rows[i]),
+            [x or "" for x in labels[i]],
+        ),
+    )
+    rows = []
+    for index in order:
+        cells = {
+            name: _cell(int(c.rows[index]), int(v.rows[index]), c, v, question.currency)
+            for name, (c, v) in found.items()
+        }
+        if any(cell["conversions"] or cell["value"] for cell in cells.values()):
+            names = dict(zip(question.group_by, labels[index], strict=True))
+            rows.append({**names, **({"models": cells} if several else next(iter(cells.values())))})
+    rest = {name: _unattributed(c, v, question.currency) for name, (c, v) in found.items()}
+    covered = {
+        "value": ratio(
+            first_value.total - sum(first_value.unattributed.values()), first_value.total
+        ),
+        "conversions": ratio(
+            first_count.total - sum(first_count.unattributed.values()), first_count.total
+        ),
+        "spend": None,
+    }
+    answer: dict[str, Any] = {
+        "rows": rows,
+        "unattributed": {"models": rest} if several else next(iter(rest.values())),
+        "totals": {
+            "conversions": count_to_number(first_count.total),
+            "value": to_number(first_value.total, question.currency),
+        },
+        "meta": describe(mart, question, covered),
+    }
+    if question.filters:
+        answer["filtered_out"] = {
+            "conversions": count_to_number(first_count.filtered_out),
+            "value": to_number(first_value.filtered_out, question.currency),
+        }
+    return answer
+
+
+def _cell(count: int, value: int, counted: Credit, valued: Credit, currency: str) -> Cell:
+    share = ratio(value, valued.total) if valued.total else ratio(count, counted.total)
+    return {
+        "conversions": count_to_number(count),
+        "value": to_number(value, currency),
+        "share": share,
+    }
+
+
+def _unattributed(counted: Credit, valued: Credit, currency: str) -> Cell:
+    count, value = sum(counted.unattributed.values()), sum(valued.unattributed.values())
+    return {
+        **_cell(count, value, counted, valued, currency),
+        "reasons": [
+            {
+                "reason": reason,
+                "conversions": count_to_number(counted.unattributed[reason]),
+                "value": to_number(valued.unattributed.get(reason, 0), currency),
+            }
+            for reason in counted.unattributed
+        ],
+    }

@@ -1,0 +1,126 @@
+"""Credit of a question: allocated in integers, gathered into rows, and proved to add up."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.attribution.credit import allocate_journeys
+from service.attribution.models import ModelSpec
+from service.attribution.weights import weigh
+from service.kit.errors import ReconciliationError
+from service.reports.load import MISSING, Loaded
+from service.reports.question import Question
+
+MILLION = 1_000_000
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+REASONS = (
+    "no_person",
+    "no_touchpoint",
+    "first_touchpoint_after_conversion",
+    "no_touchpoint_in_lookback",
+    "no_eligible_channel",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Credit:
+    """One measure under one model: per row, left out by filters, and unattributed by reason.
+
+    Everything is in integers (minor units or millionths) and adds up to `total`.
+    """
+
+    rows: Ints
+    filtered_out: int
+    unattributed: dict[str, int]
+    total: int
+
+    def __post_init__(self) -> None:
+        parts = int(self.rows.sum()) + self.filtered_out + sum(self.unattributed.values())
+        if parts != self.total:
+            raise ReconciliationError(
+                "not_reconciled", f"rows and rest make {parts}, the total is {self.total}"
+            )
+
+
+class Allocation:
+    """The credit of every touchpoint under one model, for any measure of the conversions."""
+
+    def __init__(self, loaded: Loaded, question: Question, model: ModelSpec) -> None:
+        self._loaded = loaded
+        self._by_touch = question.basis == "touch"
+        self._weights = weigh(loaded.journeys, model, question.lookback)
+        offsets = loaded.journeys.offsets
+        sums = (
+            np.add.reduceat(np.append(self._weights, 0), offsets[:-1])
+            if len(offsets) > 1
+            else np.zeros(0)
+        )
+        self.has_credit: Bools = (np.diff(offsets) > 0) & (sums > 0)
+        period = question.period
+        at = loaded.journeys.touched_at
+        self._touch_counts = (
+            (at >= period.start_micros) & (at < period.end_micros)
+            if self._by_touch
+            else np.repeat(loaded.in_period, np.diff(offsets))
+        )
+
+    def credit_of(self, amounts: Ints) -> Ints:
+        """int64[m]: the amounts of the conversions divided over their touchpoints."""
+        return allocate_journeys(
+            np.where(self.has_credit, amounts, 0), self._weights, self._loaded.journeys.offsets
+        )
+
+    @property
+    def weights(self) -> Ints:
+        return self._weights
+
+    def gather(
+        self, amounts: Ints, rows: Ints, row_count: int, chosen: Bools | None = None
+    ) -> Credit:
+        """Credit by row of one measure.
+
+        Args: amounts int64[n]; rows int64[m], -1 where filtered out; chosen: which conversions
+        the measure counts (default: all).
+        """
+        if chosen is not None:
+            amounts = np.where(chosen, amounts, 0)
+        credit = np.where(self._touch_counts, self.credit_of(amounts), 0)
+        kept = rows >= 0
+        by_row = np.bincount(rows[kept], credit[kept], minlength=row_count).astype(np.int64)
+        idle = self._loaded.in_period & ~self.has_credit
+        total = int(credit.sum()) + int(amounts[idle].sum())
+        return Credit(
+            by_row, int(credit[~kept].sum()), dict(self._unattributed(amounts, idle)), total
+        )
+
+    def reasons(self) -> NDArray[np.int8]:
+        """Index into REASONS per conversion; -1 where it has a touchpoint with credit."""
+        columns = self._loaded.conversions
+        first = columns["first_touch_at"]
+        touched = np.diff(self._loaded.journeys.offsets) > 0
+        return np.select(
+            [
+                self.has_credit,
+                columns["nobody"],
+                touched,
+                first == MISSING,
+                first > columns["occurred_at"],
+            ],
+            [-1, 0, 4, 1, 2],
+            3,
+        ).astype(np.int8)
+
+    def _unattributed(self, amounts: Ints, idle: Bools) -> Iterator[tuple[str, int]]:
+        reasons = self.reasons()
+        for index, name in enumerate(REASONS):
+            of_reason = idle & (reasons == index)
+            if of_reason.any():
+                yield name, int(amounts[of_reason].sum())
+
+
+def counts(loaded: Loaded) -> Ints:
+    """One conversion each, in millionths."""
+    return np.full(len(loaded.value), MILLION, np.int64)

@@ -1,0 +1,190 @@
+"""The one place where readers ask: opens the right state of the mart, answers, remembers."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import duckdb
+from sqlalchemy import Engine
+
+from service.attribution.catalogue import describe_models
+from service.journeys.mart import Mart
+from service.kit.errors import NotFound, Refusal
+from service.kit.time import iso
+from service.ledger.read import last_seq, seq_received_by
+from service.reports import attribution as attribution_report
+from service.reports import explain as explain_report
+from service.reports import funnel as funnel_report
+from service.reports import journeys as journeys_report
+from service.reports import paths as paths_report
+from service.reports import records
+from service.reports import roi as roi_report
+from service.reports.exchange import prepare_factors
+from service.reports.question import Question
+
+Answer = dict[str, Any]
+REMEMBERED = 512
+OLD_MARTS = 2
+
+
+class ReportDesk:
+    """Answers questions from a mart. Thread-safe; every answer sees one state of the mart.
+
+    An answer is remembered until the mart changes. Callers must not change what they are given.
+    """
+
+    def __init__(
+        self, mart: Mart, engine: Engine, rate_max_age_days: int, make_mart: Callable[[], Mart]
+    ) -> None:
+        """`make_mart` gives an empty mart in memory, for questions as of an earlier moment."""
+        self._mart = mart
+        self._engine = engine
+        self._rate_max_age_days = rate_max_age_days
+        self._make_mart = make_mart
+        self._answers: OrderedDict[tuple[Any, ...], Answer] = OrderedDict()
+        self._old: OrderedDict[int, Mart] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def attribution(self, question: Question) -> Answer:
+        return self._ask(
+            "attribution", question, lambda m: attribution_report.attribution(m, question)
+        )
+
+    def roi(self, question: Question) -> Answer:
+        return self._ask("roi", question, lambda m: roi_report.roi(m, question))
+
+    def trend(self, question: Question, every: str = "day") -> Answer:
+        """Points of spend, revenue and counts by day, week or month of the period."""
+        by_time = replace(question, group_by=(every,))
+        answer = self.roi(by_time)
+        return {
+            "points": answer["rows"],
+            "unattributed": answer["unattributed"],
+            "totals": answer["totals"],
+            "meta": answer["meta"],
+        }
+
+    def journeys(
+        self, question: Question, limit: int = 50, cursor: str | None = None, search: str = ""
+    ) -> Answer:
+        return self._ask(
+            f"journeys {limit} {cursor} {search}",
+            question,
+            lambda m: journeys_report.list_journeys(m, question, limit, cursor, search),
+        )
+
+    def journey(self, conversion_id: str, question: Question) -> Answer:
+        return self._ask(
+            f"journey {conversion_id}",
+            question,
+            lambda m: journeys_report.one_journey(m, question, conversion_id),
+        )
+
+    def explain(self, conversion_id: str, question: Question) -> Answer:
+        return self._ask(
+            f"explain {conversion_id}",
+            question,
+            lambda m: explain_report.explain(m, question, conversion_id),
+        )
+
+    def paths(self, question: Question, limit: int = 50, cursor: str | None = None) -> Answer:
+        return self._ask(
+            f"paths {limit} {cursor}",
+            question,
+            lambda m: paths_report.paths(m, question, limit, cursor),
+        )
+
+    def funnel(self, question: Question) -> Answer:
+        return self._ask("funnel", question, lambda m: funnel_report.funnel(m, question))
+
+    def spend(self, question: Question, limit: int = 100, cursor: str | None = None) -> Answer:
+        return self._ask(
+            f"spend {limit} {cursor}",
+            question,
+            lambda m: records.spend_lines(m, question, limit, cursor),
+        )
+
+    def person(self, person_id: str) -> Answer:
+        with self._mart.reading() as mart:
+            return records.person(mart, person_id)
+
+    def models(self) -> list[Answer]:
+        return describe_models()
+
+    def status(self) -> Answer:
+        """How far the mart is: watermark, newest fact, how many facts wait."""
+        with self._mart.reading() as mart:
+            watermark, configuration, fresh_to = mart.execute(
+                "SELECT watermark, configuration, fresh_to FROM state"
+            ).fetchall()[0]
+            first, last = mart.execute(
+                "SELECT MIN(occurred_at), MAX(occurred_at) FROM ("
+                "SELECT MIN(occurred_at) AS occurred_at FROM touchpoints UNION ALL "
+                "SELECT MAX(occurred_at) FROM touchpoints UNION ALL "
+                "SELECT MIN(occurred_at) FROM conversions UNION ALL "
+                "SELECT MAX(occurred_at) FROM conversions) AS edges"
+            ).fetchall()[0]
+        newest = last_seq(self._engine)
+        return {
+            "watermark": watermark,
+            "ledger_watermark": newest,
+            "behind": newest - watermark,
+            "configuration": configuration,
+            "fresh_to": iso(fresh_to),
+            "first_at": iso(first),
+            "last_at": iso(last),
+            "empty": watermark == 0,
+        }
+
+    def wait_for(self, watermark: int, timeout: float = 10.0) -> None:
+        """Return once the mart includes `watermark`. Raises Refusal when there is no such seq, or
+        NotFound when it takes too long."""
+        if watermark > self._mart.watermark and watermark > last_seq(self._engine):
+            raise Refusal("unknown_watermark", "min_watermark", "the ledger has not come so far")
+        if not self._mart.wait_for(watermark, timeout):
+            raise NotFound("not_yet", "The mart is still taking these facts in; ask again shortly.")
+
+    def _ask(
+        self, kind: str, question: Question, answer: Callable[[duckdb.DuckDBPyConnection], Answer]
+    ) -> Answer:
+        source = self._mart if question.as_of is None else self._as_of(question.as_of)
+        with source.reading() as mart:
+            watermark, configuration = mart.execute(
+                "SELECT watermark, configuration FROM state"
+            ).fetchall()[0]
+            key = (kind, question, watermark, configuration)
+            with self._lock:
+                if key in self._answers:
+                    self._answers.move_to_end(key)
+                    return self._answers[key]
+            prepare_factors(mart, question.currency, self._rate_max_age_days)
+            found = answer(mart)
+        with self._lock:
+            self._answers[key] = found
+            while len(self._answers) > REMEMBERED:
+                self._answers.popitem(last=False)
+        return found
+
+    def forget(self) -> None:
+        """Drop what is remembered, so that the next answers are computed."""
+        with self._lock:
+            self._answers.clear()
+
+    def _as_of(self, moment: int | datetime) -> Mart:
+        """The mart as it would have been at a watermark or time; the last two are kept."""
+        watermark = moment if isinstance(moment, int) else seq_received_by(self._engine, moment)
+        watermark = min(watermark, last_seq(self._engine))
+        with self._lock:
+            if watermark in self._old:
+                self._old.move_to_end(watermark)
+                return self._old[watermark]
+        mart = self._make_mart()
+        mart.refresh(up_to=watermark)
+        with self._lock:
+            self._old[watermark] = mart
+            while len(self._old) > OLD_MARTS:
+                self._old.popitem(last=False)
+        return mart
