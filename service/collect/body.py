@@ -176,4 +176,7 @@ def raw_text(item: Any, limit: int = 32 * 1024) -> str:
     try:
         return orjson.dumps(item, default=repr).decode()[:limit]
     except (TypeError, ValueError):  # surrogates, depth: keep what a person can still read
-        return ascii(item)[:limit]
+        try:
+            return ascii(item)[:limit]
+        except RecursionError:
+            return f"a {type(item).__name__} nested too deep to be written out"

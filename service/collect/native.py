@@ -136,6 +136,8 @@ def refusal_of(error: ValidationError) -> Refusal:
         if not str(step).startswith(("function", "str", "int", "float", "bool"))
     )
     code = _CODES.get(first["type"], "wrong_type")
+    if code == "too_many" and isinstance(first["input"], str):
+        code = "too_long"
     return Refusal(
         code,
         where,

@@ -11,6 +11,9 @@ def _clean(value: str) -> str:
         raise PydanticCustomError(
             "nul_character", "holds the character NUL, which no text may hold"
         )
+    # Constraints that follow a validator are checked in Python, which lets these pass.
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        raise PydanticCustomError("string_unicode", "holds half of a surrogate pair")
     return value
 
 

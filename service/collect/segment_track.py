@@ -39,7 +39,11 @@ _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]{1,20}\.?[0-9]{0,20}|\.[0-9]{1,20})")
 
 
 def rewrite_track(
-    event: str, properties: Mapping[str, Any], person: object, index: int, sender: Sender
+    event: str,
+    properties: Mapping[str, Any],
+    people: Mapping[str, Any],
+    index: int,
+    sender: Sender,
 ) -> dict[str, Any]:
     """The native event's type and part.
 
@@ -47,7 +51,7 @@ def rewrite_track(
     `Trial Started` a lead that is named after the event and the person, so that saying it twice is
     one lead; everything else a `track`. Letter case, `_` and `-` of the name do not count.
 
-    Args: event: the message's name for it; person: userId, else anonymousId.
+    Args: event: the message's name for it; people: its native identifiers, unread.
     Raises: Refusal, `scope_missing` for an order or lead from a public key.
     """
     name = " ".join(event.replace("_", " ").replace("-", " ").lower().split())
@@ -60,7 +64,10 @@ def rewrite_track(
             f"{event!r} comes from servers: send it with a key that has scope `facts`",
         )
     if name in LEADS:
-        return {"type": "lead", "lead": {"id": _lead_id(LEADS[name], person, sender), "stage": "lead"}}
+        return {
+            "type": "lead",
+            "lead": {"id": _lead_id(LEADS[name], people, sender), "stage": "lead"},
+        }
     return {"type": "order", "order": _order(ORDERS[name], properties, index, sender)}
 
 
@@ -77,16 +84,16 @@ def scalars(properties: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _lead_id(event: str, person: object, sender: Sender) -> str:
+def _lead_id(event: str, people: Mapping[str, Any], sender: Sender) -> str:
     # The stored form: a user id that is an e-mail address must not rest as text in the lead's id.
-    found = sender.reader.read("user_id", person)
-    if found is None:
-        raise Refusal(
-            "missing_identifiers",
-            "userId",
-            f"{event} makes a lead and needs to know whose: send a userId or an anonymousId",
-        )
-    return f"{event}:{found.value}"
+    for kind in ("user_id", "anonymous_id"):
+        if found := sender.reader.read(kind, people.get(kind)):
+            return f"{event}:{found.value}"
+    raise Refusal(
+        "missing_identifiers",
+        "userId",
+        f"{event} makes a lead and needs to know whose: send a userId or an anonymousId",
+    )
 
 
 def _order(
@@ -101,7 +108,9 @@ def _order(
     name = next((n for n in names if properties.get(n) is not None), None)
     if name is None and not refunded:
         raise Refusal(
-            "missing_field", "properties.revenue", "an order needs its `revenue`, `total` or `value`"
+            "missing_field",
+            "properties.revenue",
+            "an order needs its `revenue`, `total` or `value`",
         )
     if properties.get("currency") is None:
         if name is None:  # all of the order goes back

@@ -29,8 +29,13 @@ _WHOLE = re.compile(r"\d{1,16}(?:\.0+)?")
 
 
 def _trimmed(value: Any) -> Any:
+    """Text without spaces around it."""
+    return value.strip() if isinstance(value, str) else value
+
+
+def _said(value: Any) -> Any:
     """Text without spaces around it; nothing left is nothing said."""
-    return value.strip() or None if isinstance(value, str) else value
+    return _trimmed(value) or None if isinstance(value, str) else value
 
 
 def _whole(value: Any) -> Any:
@@ -44,8 +49,8 @@ def _whole(value: Any) -> Any:
     return value
 
 
-Word = Annotated[Text | None, BeforeValidator(_trimmed)]
-Number = Annotated[Id | None, BeforeValidator(_trimmed)]
+Word = Annotated[Text | None, BeforeValidator(_said)]
+Number = Annotated[Id | None, BeforeValidator(_said)]
 Count = Annotated[
     Annotated[int, Field(ge=0, le=LARGEST_COUNT)] | None,
     BeforeValidator(_whole),
@@ -67,9 +72,7 @@ class SpendLine(Part):
     currency: Text
     impressions: Count = None
     clicks: Count = None
-    stated_at: Annotated[Annotated[str, Field(max_length=64)] | None, BeforeValidator(_trimmed)] = (
-        None
-    )
+    stated_at: Annotated[Annotated[str, Field(max_length=64)] | None, BeforeValidator(_said)] = None
     id: Number = None
 
 
@@ -118,9 +121,7 @@ def to_spend_fact(item: Any, index: int, sender: Sender) -> NewFact:
 def collect_spend(items: Iterable[Any], sender: Sender, max_bytes: int) -> Batch:
     """Read the lines of one request; a line that contradicts an earlier one of them is refused."""
     once = LinesOfRequest()
-    return collect(
-        items, sender, max_bytes, lambda *line: once.check(to_spend_fact(*line))
-    )
+    return collect(items, sender, max_bytes, lambda *line: once.check(to_spend_fact(*line)))
 
 
 class LinesOfRequest:

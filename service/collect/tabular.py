@@ -4,7 +4,7 @@ What cannot be read at all is refused as a whole; a row that cannot be read is r
 and the rows around it are given.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -35,6 +35,7 @@ class Table:
         self.size = self._bytes.size
         self.columns: tuple[str, ...] | None = None
         self.delimiter: str | None = None
+        self._done: Callable[[], int] = lambda: self._bytes.done
         try:
             head = self._bytes.peek(4096)
             self.format = reading.format or _format_of(data, head)
@@ -42,7 +43,6 @@ class Table:
         except BaseException:
             self._bytes.close()
             raise
-        self._parquet_done: Any = None
 
     def _open(self, reading: Reading, head: bytes) -> Iterator[Row]:
         if self.format == "parquet":
@@ -50,6 +50,8 @@ class Table:
 
             parquet = Parquet(self._bytes.file)
             self.columns = parquet.columns
+            # Columns lie one behind the other, so the place in the file says nothing.
+            self._done = lambda: self.size * parquet.done // max(1, parquet.size)
             return iter(parquet)
         if self.format == "json":
             return self._array() if head.removeprefix(BOM).lstrip()[:1] == b"[" else self._lines()
@@ -60,7 +62,7 @@ class Table:
 
     @property
     def done(self) -> int:
-        return self._bytes.done
+        return self._done()
 
     def __iter__(self) -> Iterator[Row]:
         return self._rows

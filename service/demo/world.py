@@ -49,7 +49,7 @@ class World:
 def build_world(until: date, seed: int = 7, scale: float = 1.0) -> World:
     """The world of the 365 days before `until` (exclusive, UTC).
 
-    At scale 1 it holds about 60,000 facts and 9,000 spend lines; visitors, deals, orders and
+    At scale 1 it holds about 65,000 facts and 6,000 spend lines; visitors, deals, orders and
     budgets grow with `scale`, the hand-made stories do not. Raises ValueError unless
     0 < scale <= 10.
     """

@@ -5,6 +5,7 @@ import orjson
 import pyarrow as pa
 
 from service.collect.channels import RULES_VERSION, Classified, Dimensions, classify
+from service.collect.landing import host_of
 
 CLASSES = {"none": 0, "paid": 1, "owned": 2, "earned": 3}
 COLUMNS = ("source", "medium", "campaign", "campaign_id", "content", "term")
@@ -20,7 +21,7 @@ def classify_new(mart: duckdb.DuckDBPyConnection, own_hosts: frozenset[str]) -> 
     medium and campaign; null where the dimensions say nothing of an origin.
     """
     rows = mart.execute(
-        "SELECT dimension_id, is_page, touch, page_host, referrer_host FROM dimensions "
+        "SELECT dimension_id, is_page, touch, page_authority, referrer_authority FROM dimensions "
         "WHERE channel IS NULL ORDER BY dimension_id"
     ).fetchall()
     if not rows:
@@ -60,22 +61,27 @@ SCHEMA = pa.schema(
 )
 
 
-def _read(is_page: bool, touch: str, page_host: str, referrer_host: str) -> Dimensions:
+def _read(is_page: bool, touch: str, page_authority: str, referrer_authority: str) -> Dimensions:
     said = orjson.loads(touch) if touch else {}
     return Dimensions(
         touch_kind="visit" if is_page else said.get("kind", "click"),
         explicit_channel=said.get("channel"),
         click_ids=tuple(said["clicks"].split(",")) if "clicks" in said else (),
-        page_host=page_host or None,
-        referrer_host=referrer_host or None,
+        page_host=_host(page_authority),
+        referrer_host=_host(referrer_authority),
         **{name: said.get(name) for name in COLUMNS},
     )
+
+
+def _host(authority: str) -> str | None:
+    """The host of what stands between the slashes of an address."""
+    return host_of(f"https://{authority}/") if authority else None
 
 
 def _row(
     row: tuple[int, bool, str, str, str], found: Classified, keys: dict[EntryKey, int]
 ) -> dict[str, object]:
-    dimension_id, is_page, touch, _, referrer_host = row
+    dimension_id, is_page, touch, _, referrer_authority = row
     entry = (found.source, found.medium, found.campaign, found.campaign_id)
     return {
         "dimension_id": dimension_id,
@@ -85,7 +91,7 @@ def _row(
         "is_direct": found.is_direct,
         "is_entry": found.is_entry,
         # A page reached from another page of the site, or back from the till, starts no visit.
-        "is_internal": bool(referrer_host) and not found.is_entry,
+        "is_internal": bool(referrer_authority) and not found.is_entry,
         "entry_key": keys.setdefault(entry, dimension_id) if found.is_entry else None,
         **{name: getattr(found, name) for name in COLUMNS},
     }

@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from service.web import charts
-from service.web.format import Formatter, Number
+from service.web.format import WHOLE_FROM, Formatter, Number
 from service.web.summary import chart_summary
 from service.web.table import Change, change_of
 from service.web.words import CARDS, METRICS
@@ -144,7 +144,17 @@ def build_figure(
     if not any(value for _, _, values in lines for value in values):
         days, lines = [], [(key, label, []) for key, label, _ in lines]
     kind = METRICS[keys[0]].kind
-    texts = [[formatter.show(kind, value) for value in values] for _, _, values in lines]
+    numbers = [value for _, _, values in lines for value in values if value is not None]
+    whole = any(abs(number) >= WHOLE_FROM for number in numbers)
+    texts = [
+        [
+            formatter.money(value, places=0 if whole else None)
+            if kind == "money"
+            else formatter.show(kind, value)
+            for value in values
+        ]
+        for _, _, values in lines
+    ]
     shown_days = [formatter.day(day) for day in days]
     return Figure(
         heading,

@@ -105,7 +105,11 @@ def render(
         now=parts_of(request).clock(),
         **values,
     )
-    return HTMLResponse(text, code, HEADERS)
+    response = HTMLResponse(text, code, HEADERS)
+    if "hx-boosted" in request.headers and "state" in values:
+        # A form sends every choice; the address keeps only those that are not the default.
+        response.headers["hx-push-url"] = values["state"].url(quote(request.url.path))
+    return response
 
 
 def request_id_of(request: Request) -> str:

@@ -180,7 +180,8 @@ class FakeDesk:
         self._note("journey", question)
         models = [str(spec) for spec in question.models]
         touches = touchpoints() if self.touches is None else self.touches
-        item = conversions()[0] | {"conversion_id": conversion_id}
+        named = [item for item in conversions() if item["conversion_id"] == conversion_id]
+        item = (named or conversions())[0] | {"conversion_id": conversion_id}
         value = Decimal(str(item["value"]))
         for touch in touches:
             touch["credit"] = {

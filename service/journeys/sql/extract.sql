@@ -1,51 +1,69 @@
 -- New facts into columns. `new_facts` is the stretch of the ledger after the watermark.
 -- Dictionaries number what is new in the order of its first fact, so that a rebuild numbers alike.
 
-CREATE OR REPLACE TEMP TABLE parsed AS
-SELECT
-    seq, source_id, fact_id, type, occurred_at, subject, payload,
-    CAST(payload -> '$.identifiers' AS VARCHAR) AS identifiers,
-    COALESCE(CAST(payload -> '$.touch' AS VARCHAR), '') AS touch,
-    COALESCE(payload ->> '$.page.url', '') AS url,
-    COALESCE(payload ->> '$.page.referrer', '') AS referrer,
-    COALESCE(payload ->> '$.bot', '') = 'true' AS bot
-FROM new_facts;
+-- The long text of a payload is read where it is needed and never copied; CONTAINS spares most
+-- rows the parsing.
 
--- Host and path of the page, host of the referrer.
+-- Page views, touches and spend lines. Addresses stay raw here: they are taken apart once for
+-- each distinct one, in the dictionaries below.
 CREATE OR REPLACE TEMP TABLE located AS
 SELECT
     seq, source_id, fact_id, type, occurred_at, identifiers, touch, type = 'page' AS is_page,
-    LOWER(SPLIT_PART(SPLIT_PART(SPLIT_PART(SPLIT_PART(url, '/', 3), '?', 1), '#', 1), ':', 1)) AS page_host,
-    LOWER(SPLIT_PART(SPLIT_PART(SPLIT_PART(SPLIT_PART(referrer, '/', 3), '?', 1), '#', 1), ':', 1)) AS referrer_host,
-    CASE
-        WHEN url = '' THEN ''
-        ELSE COALESCE(NULLIF(REGEXP_REPLACE(SPLIT_PART(SPLIT_PART(url, '?', 1), '#', 1), '^[^/]*//[^/]*', ''), ''), '/')
-    END AS path
-FROM parsed
-WHERE type IN ('page', 'touch', 'spend') AND NOT bot;
+    SPLIT_PART(url, '?', 1) AS address, SPLIT_PART(url, '/', 3) AS page_authority,
+    SPLIT_PART(referrer, '/', 3) AS referrer_authority
+FROM (
+    SELECT
+        seq, source_id, fact_id, type, occurred_at,
+        CAST(payload -> '$.identifiers' AS VARCHAR) AS identifiers,
+        COALESCE(CAST(payload -> '$.touch' AS VARCHAR), '') AS touch,
+        COALESCE(payload ->> '$.page.url', '') AS url,
+        COALESCE(payload ->> '$.page.referrer', '') AS referrer
+    FROM new_facts
+    WHERE type IN ('page', 'touch', 'spend')
+        AND NOT (CONTAINS(payload, '"bot":true') AND COALESCE(payload ->> '$.bot', '') = 'true')
+) AS parsed;
+
+INSERT INTO left_out
+SELECT 'bot', COUNT(*) FROM new_facts
+WHERE CONTAINS(payload, '"bot":true') AND COALESCE(payload ->> '$.bot', '') = 'true'
+HAVING COUNT(*) > 0;
+
+-- Everything else that names people.
+CREATE OR REPLACE TEMP TABLE others AS
+SELECT seq, source_id, fact_id, type, occurred_at, payload,
+    CAST(payload -> '$.identifiers' AS VARCHAR) AS identifiers
+FROM new_facts
+WHERE type NOT IN ('page', 'touch', 'spend', 'rate')
+    AND NOT (CONTAINS(payload, '"bot":true') AND COALESCE(payload ->> '$.bot', '') = 'true');
 
 -- How each fact names its people: one visitor says the same words each time.
 CREATE OR REPLACE TEMP TABLE named AS
-SELECT seq, occurred_at, identifiers FROM parsed WHERE identifiers IS NOT NULL AND NOT bot
-UNION ALL
-SELECT seq, occurred_at, CAST(contact AS VARCHAR) AS identifiers
+SELECT identifiers, MIN(seq) AS first_seq, MIN(occurred_at) AS first_at, MAX(occurred_at) AS last_at
 FROM (
-    SELECT seq, occurred_at, UNNEST(CAST(payload -> '$.deal.contacts' AS JSON[])) AS contact
-    FROM parsed WHERE type = 'deal'
-) AS contacts
-UNION ALL
-SELECT seq, occurred_at, CAST(TO_JSON([payload ->> '$.unlink.left']) AS VARCHAR) AS identifiers
-FROM parsed WHERE type = 'unlink'
-UNION ALL
-SELECT seq, occurred_at, CAST(TO_JSON([payload ->> '$.unlink.right']) AS VARCHAR) AS identifiers
-FROM parsed WHERE type = 'unlink';
+    SELECT seq, occurred_at, identifiers FROM located WHERE identifiers IS NOT NULL
+    UNION ALL
+    SELECT seq, occurred_at, identifiers FROM others WHERE identifiers IS NOT NULL
+    UNION ALL
+    SELECT seq, occurred_at, CAST(contact AS VARCHAR) AS identifiers
+    FROM (
+        SELECT seq, occurred_at, UNNEST(CAST(payload -> '$.deal.contacts' AS JSON[])) AS contact
+        FROM others WHERE type = 'deal'
+    ) AS contacts
+    UNION ALL
+    SELECT seq, occurred_at, CAST(TO_JSON([payload ->> '$.unlink.left']) AS VARCHAR) AS identifiers
+    FROM others WHERE type = 'unlink'
+    UNION ALL
+    SELECT seq, occurred_at, CAST(TO_JSON([payload ->> '$.unlink.right']) AS VARCHAR) AS identifiers
+    FROM others WHERE type = 'unlink'
+) AS mentions
+GROUP BY identifiers;
 
 INSERT INTO identifier_sets
 SELECT
     (SELECT COALESCE(MAX(set_id), 0) FROM identifier_sets)
     + ROW_NUMBER() OVER (ORDER BY found.first_seq, found.identifiers),
     found.identifiers
-FROM (SELECT identifiers, MIN(seq) AS first_seq FROM named GROUP BY identifiers) AS found
+FROM named AS found
 LEFT JOIN identifier_sets AS known ON known.identifiers = found.identifiers
 WHERE known.set_id IS NULL;
 
@@ -70,87 +88,97 @@ FROM new_members
 JOIN identifiers ON identifiers.identifier = new_members.identifier;
 
 CREATE OR REPLACE TEMP TABLE chunk_sets AS
-SELECT identifier_sets.set_id, MIN(named.occurred_at) AS first_at, MAX(named.occurred_at) AS last_at
+SELECT identifier_sets.set_id, named.first_at, named.last_at
 FROM named
-JOIN identifier_sets ON identifier_sets.identifiers = named.identifiers
-GROUP BY identifier_sets.set_id;
+JOIN identifier_sets ON identifier_sets.identifiers = named.identifiers;
 
 INSERT INTO set_seen SELECT set_id, first_at, last_at FROM chunk_sets;
 
 INSERT INTO batch_sets SELECT set_id FROM chunk_sets;
 
 INSERT INTO unlinks
-SELECT parsed.seq, parsed.occurred_at, l.identifier_id, r.identifier_id
-FROM parsed
-JOIN identifiers AS l ON l.identifier = (parsed.payload ->> '$.unlink.left')
-JOIN identifiers AS r ON r.identifier = (parsed.payload ->> '$.unlink.right')
-WHERE parsed.type = 'unlink';
+SELECT others.seq, others.occurred_at, l.identifier_id, r.identifier_id
+FROM others
+JOIN identifiers AS l ON l.identifier = (others.payload ->> '$.unlink.left')
+JOIN identifiers AS r ON r.identifier = (others.payload ->> '$.unlink.right')
+WHERE others.type = 'unlink';
 
 INSERT INTO pages
 SELECT
     (SELECT COALESCE(MAX(page_id), 0) FROM pages)
-    + ROW_NUMBER() OVER (ORDER BY found.first_seq, found.page_host, found.path),
-    found.page_host, found.path
+    + ROW_NUMBER() OVER (ORDER BY found.first_seq, found.address),
+    found.address,
+    LOWER(SPLIT_PART(SPLIT_PART(SPLIT_PART(found.address, '/', 3), '#', 1), ':', 1)),
+    COALESCE(NULLIF(REGEXP_REPLACE(SPLIT_PART(found.address, '#', 1), '^[^/]*//[^/]*', ''), ''), '/')
 FROM (
-    SELECT page_host, path, MIN(seq) AS first_seq
-    FROM located WHERE path <> '' GROUP BY page_host, path
+    SELECT address, MIN(seq) AS first_seq FROM located WHERE address <> '' GROUP BY address
 ) AS found
-LEFT JOIN pages ON pages.host = found.page_host AND pages.path = found.path
+LEFT JOIN pages ON pages.address = found.address
 WHERE pages.page_id IS NULL;
 
-INSERT INTO dimensions (dimension_id, is_page, touch, page_host, referrer_host)
+INSERT INTO dimensions (dimension_id, is_page, touch, page_authority, referrer_authority)
 SELECT
     (SELECT COALESCE(MAX(dimension_id), 0) FROM dimensions)
-    + ROW_NUMBER() OVER (ORDER BY found.first_seq, found.touch, found.page_host, found.referrer_host),
-    found.is_page, found.touch, found.page_host, found.referrer_host
+    + ROW_NUMBER() OVER (ORDER BY found.first_seq, found.touch, found.page_authority, found.referrer_authority),
+    found.is_page, found.touch, found.page_authority, found.referrer_authority
 FROM (
-    SELECT is_page, touch, page_host, referrer_host, MIN(seq) AS first_seq
-    FROM located GROUP BY is_page, touch, page_host, referrer_host
+    SELECT is_page, touch, page_authority, referrer_authority, MIN(seq) AS first_seq
+    FROM located GROUP BY is_page, touch, page_authority, referrer_authority
 ) AS found
 LEFT JOIN dimensions AS known
     ON known.is_page = found.is_page AND known.touch = found.touch
-    AND known.page_host = found.page_host AND known.referrer_host = found.referrer_host
+    AND known.page_authority = found.page_authority
+    AND known.referrer_authority = found.referrer_authority
 WHERE known.dimension_id IS NULL;
 
-CREATE OR REPLACE TEMP TABLE placed AS
+INSERT INTO page_views
 SELECT
-    located.seq, located.source_id, located.fact_id, located.occurred_at, located.type,
+    located.seq, located.source_id, located.fact_id, located.occurred_at,
     identifier_sets.set_id, dimensions.dimension_id, pages.page_id
 FROM located
 JOIN dimensions
     ON dimensions.is_page = located.is_page AND dimensions.touch = located.touch
-    AND dimensions.page_host = located.page_host
-    AND dimensions.referrer_host = located.referrer_host
-LEFT JOIN identifier_sets ON identifier_sets.identifiers = located.identifiers
-LEFT JOIN pages ON pages.host = located.page_host AND pages.path = located.path;
-
-INSERT INTO page_views
-SELECT seq, source_id, fact_id, occurred_at, set_id, dimension_id, page_id
-FROM placed WHERE type = 'page';
+    AND dimensions.page_authority = located.page_authority
+    AND dimensions.referrer_authority = located.referrer_authority
+JOIN identifier_sets ON identifier_sets.identifiers = located.identifiers
+LEFT JOIN pages ON pages.address = located.address
+WHERE located.type = 'page';
 
 INSERT INTO touches
-SELECT seq, source_id, fact_id, occurred_at, set_id, dimension_id, page_id
-FROM placed WHERE type = 'touch';
+SELECT
+    located.seq, located.source_id, located.fact_id, located.occurred_at,
+    identifier_sets.set_id, dimensions.dimension_id, pages.page_id
+FROM located
+JOIN dimensions
+    ON dimensions.is_page = located.is_page AND dimensions.touch = located.touch
+    AND dimensions.page_authority = located.page_authority
+    AND dimensions.referrer_authority = located.referrer_authority
+JOIN identifier_sets ON identifier_sets.identifiers = located.identifiers
+LEFT JOIN pages ON pages.address = located.address
+WHERE located.type = 'touch';
 
 INSERT INTO spend_facts
 SELECT
-    parsed.seq, parsed.source_id, parsed.fact_id, parsed.occurred_at, parsed.subject,
-    parsed.payload ->> '$.spend.date', parsed.payload ->> '$.spend.source',
-    parsed.payload ->> '$.spend.medium', parsed.payload ->> '$.spend.campaign_id',
-    parsed.payload ->> '$.spend.campaign', parsed.payload ->> '$.spend.ad_group',
-    parsed.payload ->> '$.spend.ad', parsed.payload ->> '$.spend.term',
-    CAST(parsed.payload ->> '$.spend.amount_minor' AS BIGINT), parsed.payload ->> '$.spend.currency',
-    CAST(parsed.payload ->> '$.spend.impressions' AS BIGINT),
-    CAST(parsed.payload ->> '$.spend.clicks' AS BIGINT), placed.dimension_id
-FROM parsed
-JOIN placed ON placed.seq = parsed.seq
-WHERE parsed.type = 'spend';
+    f.seq, f.source_id, f.fact_id, f.occurred_at, f.subject, f.payload ->> '$.spend.date',
+    f.payload ->> '$.spend.source', f.payload ->> '$.spend.medium',
+    f.payload ->> '$.spend.campaign_id', f.payload ->> '$.spend.campaign',
+    f.payload ->> '$.spend.ad_group', f.payload ->> '$.spend.ad', f.payload ->> '$.spend.term',
+    CAST(f.payload ->> '$.spend.amount_minor' AS BIGINT), f.payload ->> '$.spend.currency',
+    CAST(f.payload ->> '$.spend.impressions' AS BIGINT),
+    CAST(f.payload ->> '$.spend.clicks' AS BIGINT), dimensions.dimension_id
+FROM new_facts AS f
+JOIN located ON located.seq = f.seq
+JOIN dimensions
+    ON dimensions.is_page = located.is_page AND dimensions.touch = located.touch
+    AND dimensions.page_authority = located.page_authority
+    AND dimensions.referrer_authority = located.referrer_authority
+WHERE f.type = 'spend' AND located.type = 'spend';
 
 INSERT INTO rate_facts
 SELECT
     seq, source_id, fact_id, occurred_at, subject, payload ->> '$.rate.date',
     payload ->> '$.rate.base', payload ->> '$.rate.quote', payload ->> '$.rate.rate'
-FROM parsed
+FROM new_facts
 WHERE type = 'rate';
 
 CREATE OR REPLACE TEMP TABLE objects AS
@@ -161,7 +189,7 @@ SELECT
         WHEN 'deal' THEN payload -> '$.deal'
         ELSE payload -> '$.order'
     END AS part
-FROM parsed
+FROM others
 WHERE type IN ('lead', 'deal', 'order');
 
 INSERT INTO object_facts
@@ -185,12 +213,10 @@ JOIN identifier_sets ON identifier_sets.identifiers = CAST(contacts.contact AS V
 
 INSERT INTO account_facts
 SELECT
-    parsed.seq, parsed.source_id, parsed.fact_id, parsed.occurred_at, identifier_sets.set_id,
-    parsed.payload ->> '$.account.id', parsed.payload ->> '$.account.domain',
-    parsed.payload ->> '$.account.name', parsed.payload ->> '$.email_domain'
-FROM parsed
-JOIN identifier_sets ON identifier_sets.identifiers = parsed.identifiers
-WHERE (parsed.payload -> '$.account') IS NOT NULL OR (parsed.payload -> '$.email_domain') IS NOT NULL;
-
-INSERT INTO left_out
-SELECT 'bot', COUNT(*) FROM parsed WHERE bot HAVING COUNT(*) > 0;
+    f.seq, f.source_id, f.fact_id, f.occurred_at, identifier_sets.set_id,
+    f.payload ->> '$.account.id', f.payload ->> '$.account.domain',
+    f.payload ->> '$.account.name', f.payload ->> '$.email_domain'
+FROM new_facts AS f
+JOIN identifier_sets ON identifier_sets.identifiers = CAST(f.payload -> '$.identifiers' AS VARCHAR)
+WHERE (CONTAINS(f.payload, '"account":') OR CONTAINS(f.payload, '"email_domain":'))
+    AND ((f.payload -> '$.account') IS NOT NULL OR (f.payload -> '$.email_domain') IS NOT NULL);

@@ -9,12 +9,13 @@ CREATE TABLE set_members (set_id INTEGER, identifier_id INTEGER);
 CREATE TABLE set_seen (set_id INTEGER, first_at BIGINT, last_at BIGINT);
 CREATE TABLE unlinks (seq BIGINT, occurred_at BIGINT, left_id INTEGER, right_id INTEGER);
 CREATE TABLE dimensions (
-    dimension_id INTEGER, is_page BOOLEAN, touch VARCHAR, page_host VARCHAR, referrer_host VARCHAR,
+    dimension_id INTEGER, is_page BOOLEAN, touch VARCHAR, page_authority VARCHAR,
+    referrer_authority VARCHAR,
     touch_kind VARCHAR, channel VARCHAR, channel_class TINYINT, is_direct BOOLEAN, is_entry BOOLEAN,
     is_internal BOOLEAN, entry_key INTEGER, source VARCHAR, medium VARCHAR, campaign VARCHAR,
     campaign_id VARCHAR, content VARCHAR, term VARCHAR
 );
-CREATE TABLE pages (page_id INTEGER, host VARCHAR, path VARCHAR);
+CREATE TABLE pages (page_id INTEGER, address VARCHAR, host VARCHAR, path VARCHAR);
 CREATE TABLE page_views (
     seq BIGINT, source_id INTEGER, fact_id VARCHAR, occurred_at BIGINT,
     set_id INTEGER, dimension_id INTEGER, page_id INTEGER

@@ -1,0 +1,213 @@
+"""One Segment message rewritten as native events, by its type. See `segment` for the whole."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from service.collect.landing import host_of
+from service.collect.native import Sender
+from service.collect.segment_track import MAX_TEXT, rewrite_track, scalars
+from service.kit.errors import Refusal
+
+MAX_URL: Final = 8_000
+MAX_USER_AGENT: Final = 2_000
+MAX_ID: Final = 200
+_CAMPAIGN: Final = {
+    "source": "source",
+    "medium": "medium",
+    "name": "campaign",
+    "id": "campaign_id",
+    "content": "content",
+    "term": "term",
+}
+# A refusal names the field as the sender wrote it; the first that fits.
+_THEIR_WORDS: Final = {
+    "id": "messageId",
+    "occurred_at": "timestamp",
+    "identifiers.user_id": "userId",
+    "identifiers.anonymous_id": "anonymousId",
+    "identifiers.alias": "messageId",
+    "identifiers.email": "traits.email",
+    "identifiers.phone": "traits.phone",
+    "identifiers": "userId",
+    "context.user_agent": "context.userAgent",
+    "page.campaign": "context.campaign",
+    "page": "properties",
+    "track.name": "event",
+    "track.properties": "properties",
+    "track.campaign": "context.campaign",
+    "track.url": "context.page.url",
+    "account.id": "groupId",
+    "account.domain": "traits.domain",
+    "account.name": "traits.name",
+    "lead.id": "userId",
+    "order.id": "properties.order_id",
+    "order.items": "properties.products",
+    "order.amount": "properties.revenue",
+    "order": "properties",
+}
+
+Events = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message with what is common to all types already looked at.
+
+    `fields` as sent, `context` merged with the batch's, `people` the native identifiers, unread.
+    """
+
+    kind: str
+    identity: str
+    index: int
+    fields: Mapping[str, Any]
+    context: Mapping[str, Any]
+    people: dict[str, Any]
+    sender: Sender
+
+    def mapping(self, name: str) -> dict[str, Any]:
+        return mapping(self.fields.get(name))
+
+
+def rewrite(message: Message, occurred_at: str) -> Events:
+    """The native events of a message, mostly one. Raises Refusal."""
+    common: dict[str, Any] = {
+        "id": message.identity,
+        "occurred_at": occurred_at,
+        "identifiers": message.people,
+    }
+    if agent := text(message.context.get("userAgent"), MAX_USER_AGENT):
+        common["context"] = {"user_agent": agent}
+    return [{**common, **event} for event in REWRITERS[message.kind](message)]
+
+
+def in_their_words(refusal: Refusal) -> Refusal:
+    """The refusal of a native event with its field named as in the message."""
+    for ours, theirs in _THEIR_WORDS.items():
+        if refusal.field == ours or refusal.field.startswith(f"{ours}."):
+            return Refusal(refusal.code, theirs + refusal.field[len(ours) :], refusal.detail)
+    return refusal
+
+
+def mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def text(value: object, limit: int) -> str:
+    return value.strip()[:limit] if isinstance(value, str) else ""
+
+
+def _identify(_: Message) -> Events:
+    return [{"type": "identify"}]
+
+
+def _alias(message: Message) -> Events:
+    """`previousId` is one person with `userId`.
+
+    Nothing says whether it was an anonymous id or a user id of former times. It counts as a user id
+    when it is an e-mail address, or when the message names its anonymous id apart (browsers send
+    both); else as an anonymous id, which is what alias is for. Two user ids do not go into one
+    event: two identify facts are made, which the identifier `alias` joins.
+    """
+    previous, user = message.fields.get("previousId"), message.people.get("user_id")
+    if previous in (None, ""):
+        raise Refusal("missing_field", "previousId", "an alias needs its `previousId`")
+    if isinstance(previous, bool) or not isinstance(previous, str | int):
+        raise Refusal("wrong_type", "previousId", "a previousId is text")
+    if user is None:
+        raise Refusal("missing_field", "userId", "an alias needs its `userId`")
+    anonymous = message.people.get("anonymous_id")
+    if previous in (user, anonymous):
+        return [{"type": "identify"}]
+    if anonymous is None and "@" not in str(previous):
+        return [{"type": "identify", "identifiers": {**message.people, "anonymous_id": previous}}]
+    bridge = {"alias": f"segment:{message.identity}"}
+    return [
+        {"type": "identify", "identifiers": {**message.people, **bridge}},
+        {
+            "type": "identify",
+            "id": f"{message.identity}:previous",
+            "identifiers": {"user_id": previous, **bridge},
+        },
+    ]
+
+
+def _page(message: Message) -> Events:
+    own, shown = message.mapping("properties"), mapping(message.context.get("page"))
+    addresses = [url for url in (_address(own), _address(shown)) if url]
+    if not addresses:
+        return _unplaced(message)
+    page: dict[str, Any] = {"url": next((u for u in addresses if host_of(u)), addresses[0])}
+    for name, limit in (("referrer", MAX_URL), ("title", MAX_TEXT)):
+        if value := text(own.get(name), limit) or text(shown.get(name), limit):
+            page[name] = value
+    return [{"type": "page", "page": {**page, **_campaign(message.context)}}]
+
+
+def _unplaced(message: Message) -> Events:
+    """A screen of an app, or a page that gives no address: a track of that name."""
+    titles = {n: v for n in ("name", "category") if (v := message.fields.get(n)) is not None}
+    properties = scalars({**titles, **message.mapping("properties")})
+    return [{"type": "track", "track": {"name": message.kind, "properties": properties}}]
+
+
+def _track(message: Message) -> Events:
+    """An order or a lead is no contact with a channel: its page and campaign are not looked at."""
+    event = text(message.fields.get("event"), MAX_TEXT)
+    if not event:
+        raise Refusal("missing_field", "event", "a track message needs the name of its `event`")
+    written = rewrite_track(
+        event, message.mapping("properties"), message.people, message.index, message.sender
+    )
+    if written["type"] == "track":
+        url = _address(mapping(message.context.get("page")))
+        if host_of(url):
+            written["track"]["url"] = url
+        written["track"].update(_campaign(message.context))
+    return [written]
+
+
+def _group(message: Message) -> Events:
+    if message.fields.get("groupId") in (None, ""):
+        raise Refusal("missing_field", "groupId", "a group message needs its `groupId`")
+    account: dict[str, Any] = {"id": message.fields["groupId"]}
+    traits = message.mapping("traits")
+    if name := text(traits.get("name"), MAX_TEXT):
+        account["name"] = name
+    for trait in ("domain", "website"):
+        site = text(traits.get(trait), MAX_URL)
+        host = host_of(site if "//" in site else f"//{site}")
+        if host and "." in host:
+            account["domain"] = host.removeprefix("www.")
+            break
+    return [{"type": "group", "account": account}]
+
+
+REWRITERS: Final[Mapping[str, Callable[[Message], Events]]] = {
+    "identify": _identify,
+    "alias": _alias,
+    "page": _page,
+    "screen": _unplaced,
+    "group": _group,
+    "track": _track,
+}
+
+
+def _address(page: Mapping[str, Any]) -> str:
+    """The page's address; some clients give its query apart, and the click ids are only there."""
+    url, search = text(page.get("url"), MAX_URL), text(page.get("search"), MAX_URL)
+    if url and search.startswith("?") and "?" not in url and "#" not in url:
+        url = (url + search)[:MAX_URL]
+    return url
+
+
+def _campaign(context: Mapping[str, Any]) -> dict[str, Any]:
+    given = mapping(context.get("campaign"))
+    found = {}
+    for theirs, ours in _CAMPAIGN.items():
+        value = given.get(theirs)
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
+        if said := text(value, MAX_ID if ours == "campaign_id" else MAX_TEXT):
+            found[ours] = said
+    return {"campaign": found} if found else {}

@@ -1,0 +1,228 @@
+"""Small worlds of facts for property tests: short ids, few instants, so that everything meets.
+
+A statement is a dict as its sender writes it, with `sender` and `kind` beside it; its id is given
+by its place, so that two senders use the same ids. Worlds hold nothing whose meaning is its moment
+of arrival, except where a strategy says so. A world is made of several towns that share pages and
+campaigns and nothing else (`~` in a name stands for the town): one pass over a world tries many.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+
+Statement = dict[str, Any]
+World = list[Statement]
+
+START = datetime(2026, 3, 1, 10, tzinfo=UTC)
+# Equal instants, the visit's gap of 30 minutes from both sides, a day and 90 days from both sides.
+MINUTES = (0, 1, 29, 30, 31, 60, 1440, 1441, 1470, 44640, 129600, 129601)
+MOMENTS = tuple(
+    (START + timedelta(minutes=m)).isoformat().replace("+00:00", "Z") for m in MINUTES
+)
+DAYS = ("2026-03-01", "2026-03-02", "2026-04-01", "2026-05-30")
+SENDERS = ("crm", "web")
+PAGES = (
+    "https://site.example/",
+    "https://site.example/pricing",
+    "https://site.example/?utm_source=google&utm_medium=cpc&utm_campaign=spring&utm_id=42",
+    "https://site.example/?utm_source=news&utm_medium=email",
+    "https://site.example/?gclid=g1",
+)
+REFERRERS = (
+    None,
+    None,
+    "https://www.google.com/",
+    "https://site.example/pricing",
+    "https://checkout.stripe.com/pay",
+    "https://blog.example/post",
+)
+CLICKS: tuple[dict[str, str], ...] = (
+    {"kind": "click", "source": "google", "medium": "cpc", "campaign": "spring", "campaign_id": "42"},
+    {"kind": "email_open", "source": "news", "medium": "email"},
+    {"kind": "call"},
+    {"kind": "impression", "source": "facebook", "medium": "paid_social", "campaign": "spring"},
+    {"kind": "offline", "channel": "fair"},
+)
+ANONYMOUS = ({"anonymous_id": "a1~"}, {"anonymous_id": "a2~"}, {"anonymous_id": "a3~"})
+NAMED = (
+    {"user_id": "u1~"},
+    {"user_id": "u2~"},
+    {"email": "ann@acme~.example"},
+    {"email": "bob@acme~.example"},
+    {"email": "cy~@gmail.com"},
+    {"crm_contact_id": "c1~"},
+)
+ACCOUNTS: tuple[dict[str, str], ...] = (
+    {"domain": "acme~.example"},
+    {"id": "7~", "domain": "acme~.example"},
+    {"id": "8~", "domain": "acme~.example"},
+    {"id": "9~"},
+)
+AMOUNTS = (("0.01", "EUR"), ("100.00", "EUR"), ("33.33", "EUR"), ("12.345", "KWD"), ("50.00", "UAH"))
+ITEMS = (
+    [{"sku": "A", "quantity": 1, "amount": "10.00", "cost": "4.00"}],
+    [{"sku": "A", "amount": "10.00", "cost": "4.00"}, {"sku": "B", "amount": "5.00"}],
+)
+
+moments = st.sampled_from(MOMENTS)
+one = st.sampled_from(ANONYMOUS + NAMED)
+
+
+@st.composite
+def several(draw: st.DrawFn, least: int = 1) -> dict[str, str]:
+    """Identifiers that one fact names side by side."""
+    found: dict[str, str] = {}
+    for part in draw(st.lists(one, min_size=least, max_size=draw(st.sampled_from((least, 2))))):
+        found |= part
+    return found
+
+
+def _event(kind: str, **parts: Any) -> st.SearchStrategy[Statement]:
+    return st.fixed_dictionaries(
+        {"kind": st.just(kind), "sender": st.sampled_from(SENDERS), "occurred_at": moments}
+        | {name: part if isinstance(part, st.SearchStrategy) else st.just(part)
+           for name, part in parts.items()}
+    )  # fmt: skip
+
+
+def _without_nothing(part: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in part.items() if value is not None}
+
+
+@st.composite
+def _money(draw: st.DrawFn, part: dict[str, Any], least_amount: bool) -> dict[str, Any]:
+    if least_amount or draw(st.booleans()):
+        part["amount"], part["currency"] = draw(st.sampled_from(AMOUNTS))
+        if part["currency"] == "EUR" and draw(st.integers(0, 3)) == 0:
+            part["items"] = draw(st.sampled_from(ITEMS))
+    return _without_nothing(part)
+
+
+@st.composite
+def _deal(draw: st.DrawFn) -> dict[str, Any]:
+    part = {
+        "id": draw(st.sampled_from(("D1~", "D2~"))),
+        "stage": draw(st.sampled_from(("opportunity", "won", "won", "lost", None))),
+        "lead_id": draw(st.sampled_from((None, None, "L1~", "L2~"))),
+        "contacts": draw(st.sampled_from((None, None, [{"crm_contact_id": "c1~"}],
+                                          [{"user_id": "u1~"}, {"user_id": "u2~"}]))),
+    }  # fmt: skip
+    return draw(_money(part, False))
+
+
+@st.composite
+def _order(draw: st.DrawFn) -> dict[str, Any]:
+    status = draw(st.sampled_from(("completed", "completed", "refunded")))
+    part = {"id": draw(st.sampled_from(("O1~", "O2~"))), "status": status}
+    if status == "refunded":
+        part["refund_id"] = draw(st.sampled_from((None, "R1", "R2")))
+    return draw(_money(part, status == "completed"))
+
+
+page_parts = st.builds(
+    lambda url, referrer: _without_nothing({"url": url, "referrer": referrer}),
+    st.sampled_from(PAGES),
+    st.sampled_from(REFERRERS),
+)
+pages = _event("page", identifiers=st.sampled_from(ANONYMOUS), page=page_parts)
+bots = _event(
+    "page",
+    identifiers=st.sampled_from(ANONYMOUS),
+    page=page_parts,
+    context={"user_agent": "Googlebot/2.1 (+http://www.google.com/bot.html)"},
+)
+touches = _event("touch", identifiers=several(), touch=st.sampled_from(CLICKS))
+links = _event("identify", identifiers=several(2))
+unlinks = _event(
+    "unlink",
+    identifiers={},
+    unlink=st.fixed_dictionaries({"left": st.sampled_from(ANONYMOUS), "right": st.sampled_from(NAMED)}),
+)
+groups = _event("group", identifiers=several(), account=st.sampled_from(ACCOUNTS))
+leads = _event(
+    "lead",
+    identifiers=several(0),
+    lead=st.fixed_dictionaries(
+        {"id": st.sampled_from(("L1~", "L2~")),
+         "stage": st.sampled_from(("lead", "mql", "sql", "rejected"))}
+    ),
+)  # fmt: skip
+deals = _event("deal", identifiers=several(0), deal=_deal())
+company_deals = _event(
+    "deal", identifiers={}, deal=_deal(), account=st.sampled_from(ACCOUNTS)
+)
+orders = _event("order", identifiers=several(0), order=_order())
+
+
+@st.composite
+def spend_lines(draw: st.DrawFn, stated: bool = True) -> Statement:
+    """A spend line; `stated`: with the moment of the statement, so that its arrival says nothing."""
+    line = {
+        "date": draw(st.sampled_from(DAYS)),
+        "source": draw(st.sampled_from(("google", "facebook"))),
+        "medium": draw(st.sampled_from(("cpc", None))),
+        "campaign": draw(st.sampled_from(("spring", None))),
+        "amount": draw(st.sampled_from(("10.00", "7.77", "-1.00"))),
+        "currency": draw(st.sampled_from(("EUR", "UAH"))),
+        "clicks": draw(st.sampled_from((None, 3))),
+        "impressions": draw(st.sampled_from((None, 100))),
+        "stated_at": draw(moments) if stated else None,
+    }
+    return {"kind": "spend", "sender": draw(st.sampled_from(SENDERS)), **_without_nothing(line)}
+
+
+def _rates(days: tuple[str, ...]) -> World:
+    return [
+        {"kind": "rate", "sender": "crm", "date": day, "base": "EUR", "quote": "UAH", "rate": rate}
+        for day, rate in zip(days, ("50", "49.5", "44.44"), strict=False)
+    ]
+
+
+@st.composite
+def worlds(draw: st.DrawFn, towns: int = 6, unlinked: bool = True, spent: bool = True) -> World:
+    """Some ten statements of all kinds for each of up to `towns` towns; rates of some days, each
+    stated once."""
+    kinds = [pages, pages, pages, touches, touches, links, groups, leads, deals, deals,
+             company_deals, orders, orders, bots]  # fmt: skip
+    kinds += [unlinks] * unlinked + [spend_lines()] * spent
+    town = st.lists(st.one_of(*kinds), min_size=4, max_size=16)
+    found = [
+        _in_town(statement, number)
+        for number, told in enumerate(draw(st.lists(town, min_size=1, max_size=towns)))
+        for statement in told
+    ]
+    return numbered(found + _rates(draw(st.sampled_from(((), DAYS[:1], DAYS[:3])))))
+
+
+def _in_town(part: Any, number: int) -> Any:
+    """The same with the town's number in its names."""
+    if isinstance(part, dict):
+        return {name: _in_town(value, number) for name, value in part.items()}
+    if isinstance(part, list):
+        return [_in_town(value, number) for value in part]
+    return part.replace("~", str(number)) if isinstance(part, str) else part
+
+
+def numbered(statements: World) -> World:
+    """Ids e0, e1, … within each sender; rates and spend lines go without."""
+    count = dict.fromkeys(SENDERS, 0)
+    for statement in statements:
+        if statement["kind"] not in ("spend", "rate"):
+            statement["id"] = f"e{count[statement['sender']]}"
+            count[statement["sender"]] += 1
+    return statements
+
+
+@st.composite
+def deliveries(draw: st.DrawFn, world: World) -> list[tuple[World, bool]]:
+    """The same world as it may arrive: in another order, some of it twice, in batches, each with
+    whether the mart is brought up to date after it."""
+    order = draw(st.permutations(range(len(world))))
+    again = draw(st.lists(st.sampled_from(range(len(world))), max_size=4))
+    items = [world[i] for i in [*order, *again]]
+    cuts = sorted(draw(st.sets(st.integers(1, len(items) - 1), max_size=3))) if len(items) > 1 else []
+    edges = [0, *cuts, len(items)]
+    return [
+        (items[a:b], draw(st.booleans())) for a, b in zip(edges[:-1], edges[1:], strict=True)
+    ]
