@@ -179,9 +179,10 @@ def _decoded(lines: Iterable[tuple[int, bytes]], encoding: str) -> Iterator[Line
                     f"The file says itself that it is UTF-8; leave out the encoding {encoding}.",
                 )
             line = line.removeprefix(_UTF8_MARK)
-        text = line.decode(encoding, "surrogateescape")
-        # An overlong line comes cut; it must not pass for a whole one of fewer characters.
-        yield number, text if len(line) <= MAX_LINE else text.ljust(MAX_LINE + 1)
+        if len(line) <= MAX_LINE:
+            yield number, line.decode(encoding, "surrogateescape")
+        else:  # it comes cut, and must not pass for a whole one of fewer characters
+            yield number, line.decode(encoding, "replace").ljust(MAX_LINE + 1)
 
 
 def _delimiter(head: str, given: str | None, ahead: list[str]) -> str:
@@ -189,11 +190,11 @@ def _delimiter(head: str, given: str | None, ahead: list[str]) -> str:
 
     Raises: BadRequest `bad_delimiter`, `wrong_delimiter` or `unclear_delimiter`.
     """
-    widths = {d: len(_split(head, d)) for d in {*DELIMITERS, *([given] if given else [])}}
+    if given and (len(given) > 1 or given in '"\r\n\x00 ' or given.isalnum()):
+        raise BadRequest("bad_delimiter", "A delimiter is one sign, such as ; or | or a tab.")
+    widths = {d: len(_split(head, d)) for d in {*DELIMITERS, given or ","}}
     fitting = [d for d in DELIMITERS if widths[d] > 1]
     if given:
-        if len(given) != 1 or (not given.isprintable() and given != "\t") or given in '" ':
-            raise BadRequest("bad_delimiter", "A delimiter is one character, such as ; or a tab.")
         if widths[given] == 1 and fitting:
             raise BadRequest(
                 "wrong_delimiter",

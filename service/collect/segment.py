@@ -182,7 +182,7 @@ def _sent_at(value: object) -> datetime | None:
 def _is_server(message: Message) -> bool:
     name = mapping(message.context.get("library")).get("name")
     named = isinstance(name, str) and _SERVER_LIBRARY.search(name.lower()) is not None
-    return named
+    return named or message.fields.get("channel") == "server"
 
 
 def _encoded(value: object) -> bytes:

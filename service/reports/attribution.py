@@ -5,8 +5,6 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from service.attribution.weights import KERNELS
-from service.kit.errors import Refusal
 from service.kit.money import count_to_number, to_number
 from service.reports.credited import Allocation, Credit, counts
 from service.reports.groups import Groups
@@ -34,17 +32,30 @@ def attribution(mart: duckdb.DuckDBPyConnection, question: Question) -> dict[str
             allocation.gather(counts(loaded), rows, len(labels), chosen),
             allocation.gather(loaded.value, rows, len(labels), chosen),
         )
-    return _answer(mart, question, labels, found)
+    took_part = _participations(loaded, question, rows, len(labels), chosen)
+    return _answer(mart, question, labels, found, took_part)
+
+
+def _participations(
+    loaded: Loaded, question: Question, rows: Any, row_count: int, chosen: Any
+) -> tuple[Any, Any]:
+    """Per row the conversions that one of its touchpoints took part in, and their value. They add
+    up to more than the total, so they stand beside the credit and never in it."""
+    owner = loaded.journeys.journey
+    counted = loaded.in_period if chosen is None else loaded.in_period & chosen
+    kept = (rows >= 0) & counted[owner]
+    if question.basis == "touch":
+        at, period = loaded.journeys.touched_at, question.period
+        kept = (rows >= 0) & (at >= period.start_micros) & (at < period.end_micros)
+        kept &= True if chosen is None else chosen[owner]
+    pairs = np.unique(owner[kept] * row_count + rows[kept])
+    count = np.bincount(pairs % row_count, minlength=row_count)
+    value = np.bincount(pairs % row_count, loaded.value[pairs // row_count], minlength=row_count)
+    return count.astype(np.int64), value.astype(np.int64)
 
 
 def load_chosen(mart: duckdb.DuckDBPyConnection, question: Question) -> tuple[Loaded, Any]:
-    """The question's conversions, and which of them it counts (`repeat`: not a customer's first).
-
-    Raises Refusal for a model that is not a rule model: those are computed elsewhere.
-    """
-    for model in question.models:
-        if model.name not in KERNELS:
-            raise Refusal("unknown_model", "model", f"{model.name} cannot be asked here")
+    """The question's conversions, and which it counts (`repeat`: not a customer's first)."""
     stage = "won" if question.conversion == "repeat" else question.conversion
     loaded = load(mart, question, [stage])
     chosen = loaded.conversions["ordinal"] > 1 if question.conversion == "repeat" else None
@@ -63,6 +74,7 @@ def _answer(
     question: Question,
     labels: list[tuple[str | None, ...]],
     found: dict[str, tuple[Credit, Credit]],
+    took_part: tuple[Any, Any],
 ) -> dict[str, Any]:
     several = len(found) > 1
     first_count, first_value = next(iter(found.values()))
@@ -80,9 +92,14 @@ def _answer(
             name: _cell(int(c.rows[index]), int(v.rows[index]), c, v, question.currency)
             for name, (c, v) in found.items()
         }
-        if any(cell["conversions"] or cell["value"] for cell in cells.values()):
+        if took_part[0][index] or any(c["conversions"] or c["value"] for c in cells.values()):
             names = dict(zip(question.group_by, labels[index], strict=True))
-            rows.append({**names, **({"models": cells} if several else next(iter(cells.values())))})
+            row = {**names, **({"models": cells} if several else next(iter(cells.values())))}
+            row["participation"] = {
+                "conversions": int(took_part[0][index]),
+                "value": to_number(int(took_part[1][index]), question.currency),
+            }
+            rows.append(row)
     rest = {name: _unattributed(c, v, question.currency) for name, (c, v) in found.items()}
     covered = {
         "value": ratio(
