@@ -3,6 +3,7 @@
 Every other wire format ends here too: it is rewritten as native events first.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -40,13 +41,17 @@ _CODES = {
     "string_too_short": "empty",
     "too_long": "too_many",
     "too_short": "empty",
-    "nul_character": "nul_character",
+    "string_pattern_mismatch": "nul_character",
     "string_unicode": "invalid_text",
     "greater_than": "out_of_range",
     "greater_than_equal": "out_of_range",
     "less_than_equal": "out_of_range",
     "finite_number": "out_of_range",
 }
+
+
+# How pydantic names the members of a union in the path of an error.
+_MEMBER = re.compile(r"str|int|float|bool|constrained-.*|function-.*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,18 +135,15 @@ def validate(item: Any) -> Event:
 def refusal_of(error: ValidationError) -> Refusal:
     """The first of pydantic's errors, with our stable code and the path of the field."""
     first = error.errors(include_url=False, include_context=False, include_input=True)[0]
-    where = ".".join(
-        str(step)
-        for step in first["loc"]
-        if not str(step).startswith(("function", "str", "int", "float", "bool"))
-    )
+    where = ".".join(str(step) for step in first["loc"] if not _MEMBER.fullmatch(str(step)))
     code = _CODES.get(first["type"], "wrong_type")
     if code == "too_many" and isinstance(first["input"], str):
         code = "too_long"
+    problem = "no text may hold the character NUL" if code == "nul_character" else first["msg"]
     return Refusal(
         code,
         where,
-        f"{first['msg']}; got {repr(first['input'])[:80] if code != 'missing_field' else 'nothing'}",
+        f"{problem}; got {repr(first['input'])[:80] if code != 'missing_field' else 'nothing'}",
     )
 
 

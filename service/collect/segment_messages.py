@@ -119,7 +119,7 @@ def _alias(message: Message) -> Events:
     anonymous = message.people.get("anonymous_id")
     if previous in (user, anonymous):
         return [{"type": "identify"}]
-    if anonymous is None and True:
+    if anonymous is None and "@" not in str(previous):
         return [{"type": "identify", "identifiers": {**message.people, "anonymous_id": previous}}]
     bridge = {"alias": f"segment:{message.identity}"}
     return [

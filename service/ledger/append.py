@@ -4,17 +4,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, func, literal_column, select, text, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Engine, Table, literal_column, select, text, tuple_
 
 from service.kit.time import from_micros
+from service.ledger.insert import add_counts, insert_facts, newest_seq
 from service.ledger.tables import TABLES
 
 FACTS: Table = TABLES["facts"]
 QUARANTINE: Table = TABLES["quarantine"]
-COUNTS: Table = TABLES["intake_counts"]
 # Any constant will do, as long as every writer of one ledger takes the same.
 APPEND_LOCK = 0x7468726C
 MAX_RAW = 32 * 1024
@@ -80,9 +78,15 @@ def append(engine: Engine, batches: Sequence[Batch]) -> list[Receipt]:
     with engine.begin() as connection:
         _serialise_writers(connection)
         facts = _name_restatements(connection, [f for batch in batches for f in batch.facts])
-        seqs = _insert(connection, facts)
-        receipts = _receipts(connection, batches, facts, seqs)
-        watermark = connection.execute(select(func.max(FACTS.c.seq))).scalar() or 0
+        fresh = insert_facts(
+            connection,
+            [
+                (f.source_id, f.fact_id, f.type, f.occurred_at, f.received_at, f.payload, f.subject)
+                for f in facts
+            ],
+        )
+        receipts = _receipts(connection, batches, facts, fresh)
+        watermark = newest_seq(connection)
         for receipt in receipts:
             receipt.watermark = watermark
         _keep_refused(connection, receipts)
@@ -126,41 +130,16 @@ def _name_restatements(connection: Connection, facts: list[NewFact]) -> list[New
     return named
 
 
-def _insert(connection: Connection, facts: Sequence[NewFact]) -> dict[tuple[int, str], int]:
-    """Insert what is new; returns the seq of each inserted (source_id, fact_id)."""
-    if not facts:
-        return {}
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = (
-        dialect.insert(FACTS)
-        .on_conflict_do_nothing(index_elements=["source_id", "fact_id"])
-        .returning(FACTS.c.source_id, FACTS.c.fact_id, FACTS.c.seq)
-    )
-    rows = [
-        {
-            "source_id": f.source_id,
-            "fact_id": f.fact_id,
-            "type": f.type,
-            "occurred_at": from_micros(f.occurred_at),
-            "received_at": from_micros(f.received_at),
-            "payload": f.payload,
-            "subject": f.subject,
-        }
-        for f in facts
-    ]
-    return {(s, i): seq for s, i, seq in connection.execute(statement, rows)}
-
-
 def _receipts(
     connection: Connection,
     batches: Sequence[Batch],
     facts: Sequence[NewFact],
-    seqs: dict[tuple[int, str], int],
+    fresh: set[tuple[int, str]] | None,
 ) -> list[Receipt]:
-    fresh = dict(seqs)
-    clashes = [f for f in facts if fresh.pop((f.source_id, f.fact_id), None) is None]
-    known = _existing(connection, clashes) if clashes else {}
-    fresh = dict(seqs)
+    """What became of each batch; `fresh` None: every fact was new."""
+    if fresh is None:
+        return [Receipt(len(batch.facts), 0, list(batch.refused)) for batch in batches]
+    known = _existing(connection, facts)
     named = iter(facts)
     receipts = []
     for batch in batches:
@@ -168,7 +147,8 @@ def _receipts(
         for _ in batch.facts:
             fact = next(named)
             key = (fact.source_id, fact.fact_id)
-            if fresh.pop(key, None) is not None:
+            if key in fresh:
+                fresh.remove(key)
                 receipt.accepted += 1
             elif _says_the_same(known[key], fact):
                 receipt.duplicates += 1
@@ -249,19 +229,7 @@ def _count(connection: Connection, batches: Sequence[Batch], receipts: Sequence[
             source_id = batch.facts[0].source_id
             counts[source_id, "accepted"] += receipt.accepted
             counts[source_id, "duplicate"] += receipt.duplicates
-    rows: list[dict[str, Any]] = [
-        {"source_id": source, "outcome": outcome, "count": count}
-        for (source, outcome), count in sorted(counts.items())
-        if count
-    ]
-    if not rows:
-        return
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(COUNTS)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["source_id", "outcome"],
-            set_={"count": COUNTS.c.count + statement.excluded.count},
-        ),
-        rows,
+    add_counts(
+        connection,
+        [(source, outcome, count) for (source, outcome), count in sorted(counts.items()) if count],
     )
