@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from service import loading
+from service.checkup import checkup
 from service.kit.db import is_sqlite, make_engine
 from service.kit.errors import ThroughlineError
 from service.kit.log import configure_log
@@ -169,6 +170,74 @@ def keys_revoke(
     """End a key, at once here and within seconds in a running service."""
     revoke_key(_ledger(_settings()), key_id, _now())
     say.print(f"Key {key_id} is revoked.")
+
+
+@app.command(name="import")
+def import_command(
+    kind: Annotated[str, typer.Argument(help="events, spend, rates, leads or deals.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV, TSV, NDJSON, JSON or Parquet; .gz too.", exists=True, dir_okay=False
+        ),
+    ],
+    source: Annotated[str, typer.Option(help="The sender the facts belong to.")] = "import",
+    mapping: Annotated[
+        Path | None,
+        typer.Option(help="Mapping file, TOML or JSON; see docs/examples.", exists=True),
+    ] = None,
+    field: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map", help="One field: target=column, or target==constant; may be repeated."
+        ),
+    ] = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="IANA zone of moments without an offset.")
+    ] = None,
+    encoding: Annotated[str, typer.Option(help="Encoding of a text file.")] = "utf-8",
+    delimiter: Annotated[str | None, typer.Option(help="Delimiter; default: found out.")] = None,
+    decimal: Annotated[str, typer.Option(help="Decimal sign, . or ,")] = ".",
+    resume: Annotated[
+        bool, typer.Option(help="Go on where the last run of this import stopped.")
+    ] = False,
+) -> None:
+    """Import a file; prints progress, and a receipt as JSON on standard output."""
+    settings = _settings()
+    engine = _ledger(settings)
+    options = loading.import_options(
+        kind, mapping, field or [], timezone, encoding, delimiter, decimal
+    )
+    sender = loading.sender_for(engine, source, identifier_reader(settings), _now())
+    with _progress() as bar:
+        task = bar.add_task(file.name, total=file.stat().st_size)
+        receipt = loading.import_into(
+            engine,
+            file,
+            options,
+            sender,
+            lambda p: bar.update(task, completed=p.bytes_done, total=p.bytes_total),
+            settings.data_dir / "imports",
+            resume,
+        )
+    typer.echo(orjson.dumps(receipt, option=orjson.OPT_INDENT_2).decode())
+    if receipt["rejected"]:
+        say.print(
+            f"{sum(receipt['rejected'].values()):,} items were refused; they are in the quarantine."
+        )
+
+
+@app.command()
+def doctor() -> None:
+    """Check the installation; exits with 1 when something needs attention."""
+    settings = _settings()
+    table = Table("check", "state", "what to do")
+    worst = 0
+    for check in checkup(settings):
+        table.add_row(check.name, "ok" if check.good else "attention", check.advice)
+        worst |= not check.good
+    Console().print(table)
+    raise typer.Exit(int(worst))
 
 
 @app.command()

@@ -1,19 +1,24 @@
 """Bulk ways into the ledger beside HTTP: the demo world and file imports, over the same pipeline."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
+from pathlib import Path
+from typing import Any, cast, get_args
 
 from sqlalchemy import Engine
 
 from service.collect.identifiers import IdentifierReader
+from service.collect.imports import ImportOptions, import_file
+from service.collect.imports import Progress as ImportProgress
 from service.collect.intake import collect
+from service.collect.mapping import Kind, parse_mapping
 from service.collect.native import Sender
 from service.collect.rates import to_rate_fact
+from service.collect.rows import Reading
 from service.collect.spend import collect_spend
 from service.demo.world import World, build_world
-from service.kit.errors import Conflict, ThroughlineError
+from service.kit.errors import Conflict, Refusal, ThroughlineError
 from service.ledger.append import Batch, Receipt, append
 from service.ledger.keys import Caller, ensure_source_id
 from service.ledger.read import last_seq
@@ -79,3 +84,44 @@ def _check(receipt: Receipt) -> None:
         raise ThroughlineError(
             "demo_refused", f"{first.code} at {first.field}: {first.detail}; {first.raw[:300]}"
         )
+
+
+def import_options(
+    kind: str,
+    mapping: Path | None,
+    fields: Sequence[str],
+    timezone: str | None,
+    encoding: str,
+    delimiter: str | None,
+    decimal: str,
+) -> ImportOptions:
+    """What the command line says of a file. Raises Refusal or BadRequest for what makes no sense."""
+    if kind not in get_args(Kind):
+        raise Refusal("unknown_value", "kind", f"import one of {', '.join(get_args(Kind))}")
+    chosen = cast(Kind, kind)
+    plan = None
+    if mapping is not None:
+        plan = parse_mapping(mapping.read_text("utf-8"), chosen, mapping.suffix == ".json")
+    reading = Reading(encoding=encoding, delimiter=delimiter, decimal=decimal)
+    return ImportOptions(chosen, plan, tuple(fields), reading, timezone)
+
+
+def import_into(
+    engine: Engine,
+    path: Path,
+    options: ImportOptions,
+    sender: Sender,
+    progress: Callable[[ImportProgress], None],
+    state_folder: Path,
+    resume: bool,
+) -> dict[str, Any]:
+    """Import a file into the ledger; see `collect.imports.import_file`."""
+    return import_file(
+        path,
+        options,
+        sender,
+        lambda batch: append(engine, [batch])[0],
+        progress,
+        state_folder,
+        resume,
+    )

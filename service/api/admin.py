@@ -1,16 +1,21 @@
 """Sources, keys and the quarantine."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict
+from fastapi import APIRouter, Depends, Path, Request
+from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.responses import Response
 
 from service.api import examples
-from service.api.asking import limit_of, whole_number
+from service.api.asking import KnownNames, limit_of, parameters, whole_number
 from service.api.auth import Admin, SourceReader
-from service.api.formats import item_rows, respond
+from service.api.formats import item_rows, readable, respond
+from service.api.ingest import body_bytes
 from service.api.parts import NeedsParts
+from service.api.schemas import PROBLEM, body_of, described, schema_of_model
+from service.collect.body import parse_json
+from service.collect.intake import storable
+from service.collect.native import refusal_of
 from service.kit.time import iso, to_micros
 from service.ledger.keys import create_key, list_keys, list_sources, revoke_key
 from service.ledger.quarantine import list_quarantine
@@ -21,63 +26,70 @@ router = APIRouter(tags=["administration"])
 class NewKey(BaseModel):
     """`source` default: a source of the key's own name."""
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"example": examples.NEW_KEY_REQUEST}
-    )
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     name: str
     scopes: list[str]
     source: str | None = None
 
 
-@router.get(
-    "/v1/sources", summary="Senders of facts", responses=examples.described(examples.SOURCES)
+async def new_key(request: Request, caller: Admin, parts: NeedsParts) -> NewKey:
+    """The key asked for. The body is not looked at before it is known who sends it."""
+    asked = parse_json(await body_bytes(request, parts))
+    try:
+        return NewKey.model_validate(asked)
+    except ValidationError as error:
+        raise refusal_of(error) from None
+
+
+KeyId = Annotated[int, Path(ge=1, lt=2**31, description="Of `/v1/keys`.", examples=[1])]
+
+
+@readable(
+    router,
+    "/v1/sources",
+    summary="Senders of facts",
+    responses=described(examples.SOURCES),
 )
-def get_sources(request: Request, caller: SourceReader, parts: NeedsParts) -> Response:
+def get_sources(
+    request: Request, caller: SourceReader, known: KnownNames, parts: NeedsParts
+) -> Response:
     """Every source with how many of its items were accepted, duplicates, or refused, by code."""
     items = [_timed(s) for s in list_sources(parts.engine)]
     return respond(request, {"items": items}, item_rows, "json")
 
 
-@router.get(
+@readable(
+    router,
     "/v1/quarantine",
     summary="What was not taken",
-    openapi_extra={
-        "parameters": [
-            {
-                "name": name,
-                "in": "query",
-                "required": False,
-                "description": text,
-                "schema": {"type": "string"},
-                "example": example,
-            }
-            for name, text, example in (
-                ("source", "Name of the source.", "website"),
-                ("code", "Code of the refusal.", "conflict"),
-                ("limit", "Most items of one page, 1 to 1000.", "50"),
-                ("cursor", "The `next` of the page before.", "1"),
-            )
-        ]
-    },
-    responses=examples.described(examples.QUARANTINE),
+    openapi_extra=parameters(
+        "min_watermark",
+        source=("Name of the source.", "website"),
+        code=("Code of the refusal.", "conflict"),
+        limit=("Most items of one page, 1 to 1000.", "50"),
+        cursor=("The `next` of the page before.", "1"),
+    ),
+    responses=described(examples.QUARANTINE),
 )
-def get_quarantine(request: Request, caller: Admin, parts: NeedsParts) -> Response:
+def get_quarantine(
+    request: Request, caller: Admin, known: KnownNames, parts: NeedsParts
+) -> Response:
     """Refused items with reason and content, newest first."""
-    query = request.query_params
-    before = query.get("cursor")
+    before = known.get("cursor")
     answer = list_quarantine(
         parts.engine,
         limit_of(request, 50),
-        None if not before else whole_number(before, "cursor", 0, 2**62),
-        query.get("source"),
-        query.get("code"),
+        whole_number(before, "cursor", 0, 2**62) if before else None,
+        # PostgreSQL takes no NUL, not even to look for one.
+        storable(known["source"]) if "source" in known else None,
+        storable(known["code"]) if "code" in known else None,
     )
     return respond(request, answer, item_rows, "json")
 
 
-@router.get("/v1/keys", summary="Keys", responses=examples.described(examples.KEYS))
-def get_keys(request: Request, caller: Admin, parts: NeedsParts) -> Response:
+@readable(router, "/v1/keys", summary="Keys", responses=described(examples.KEYS))
+def get_keys(request: Request, caller: Admin, known: KnownNames, parts: NeedsParts) -> Response:
     """Every key without its secret."""
     return respond(
         request, {"items": [_timed(k) for k in list_keys(parts.engine)]}, item_rows, "json"
@@ -88,12 +100,17 @@ def get_keys(request: Request, caller: Admin, parts: NeedsParts) -> Response:
     "/v1/keys",
     summary="Make a key",
     status_code=201,
-    responses=examples.described(examples.NEW_KEY, 201),
+    openapi_extra=body_of(
+        examples.NEW_KEY_REQUEST, "application/json", schema=schema_of_model(NewKey)
+    ),
+    responses=described(examples.NEW_KEY, 201),
 )
-def post_key(request: Request, body: NewKey, caller: Admin, parts: NeedsParts) -> Response:
+def post_key(
+    request: Request, asked: Annotated[NewKey, Depends(new_key)], parts: NeedsParts
+) -> Response:
     """A new key; it is shown in this answer and never again."""
-    secret, _ = create_key(parts.engine, body.name, body.scopes, parts.clock(), body.source)
-    key = next(k for k in reversed(list_keys(parts.engine)) if k["hint"].endswith(secret[-4:]))
+    secret, made = create_key(parts.engine, asked.name, asked.scopes, parts.clock(), asked.source)
+    key = next(k for k in list_keys(parts.engine) if k["id"] == made.id)
     answer = respond(request, {"key": secret, **_timed(key)}, item_rows, "json")
     answer.status_code = 201
     return answer
@@ -109,13 +126,13 @@ def post_key(request: Request, body: NewKey, caller: Admin, parts: NeedsParts) -
             "description": "There is no such key",
             "content": {
                 "application/problem+json": {
-                    "example": {**examples.PROBLEM, "status": 404, "code": "no_such_key"}
+                    "example": {**PROBLEM, "status": 404, "code": "no_such_key"}
                 }
             },
         },
     },
 )
-def delete_key(key_id: int, caller: Admin, parts: NeedsParts) -> Response:
+def delete_key(key_id: KeyId, caller: Admin, parts: NeedsParts) -> Response:
     """Revoke a key; what it sent stays."""
     revoke_key(parts.engine, key_id, parts.clock())
     parts.keys.forget()

@@ -6,9 +6,7 @@ from fastapi import Depends, Request
 
 from service.api.parts import Parts, parts_of
 from service.kit.errors import Refusal
-from service.reports.question import BASES, GROUPS, SCOPES, STAGES, Question
-
-PAGING = frozenset({"limit", "cursor", "search", "every"})
+from service.reports.question import BASES, GROUPS, KNOWN, SCOPES, STAGES, Question
 
 _TEXT: dict[str, tuple[str, str, Any]] = {
     "from": (
@@ -38,59 +36,78 @@ _TEXT: dict[str, tuple[str, str, Any]] = {
 }
 
 
-def parameters(*names: str, **more: tuple[str, str]) -> dict[str, Any]:
-    """`openapi_extra` with the common query parameters and `filter[…]`, and some of its own."""
+def parameters(
+    *names: str, filters: tuple[str, ...] = (), **more: tuple[str, str]
+) -> dict[str, Any]:
+    """`openapi_extra` with query parameters: these of the common ones (default: all), `filter[…]`
+    of these dimensions, and some of the operation's own. What is not described here is refused."""
     described = [
-        {
-            "name": name,
-            "in": "query",
-            "required": False,
-            "description": text,
-            "schema": {"type": "string", **({"enum": allowed} if allowed else {})},
-            "example": example,
-        }
+        _query(name, text, {"type": "string", **({"enum": allowed} if allowed else {})}, example)
         for name, (text, example, allowed) in _TEXT.items()
         if not names or name in names
     ]
-    if not names:
+    if filters:
+        values = {name: {"type": "string"} for name in filters}
+        schema = {"type": "object", "properties": values, "additionalProperties": False}
+        text = f"`filter[{filters[0]}]=…`: only these values, a comma list."
         described.append(
             {
-                "name": "filter",
-                "in": "query",
-                "required": False,
-                "description": "`filter[channel]=paid_search,email`: only these values.",
+                **_query("filter", text, schema, {"channel": "paid_search"}),
                 "style": "deepObject",
                 "explode": True,
-                "schema": {"type": "object", "additionalProperties": {"type": "string"}},
-                "example": {"channel": "paid_search"},
             }
         )
     described += [
-        {
-            "name": name,
-            "in": "query",
-            "required": False,
-            "description": text,
-            "schema": {"type": "string"},
-            "example": example,
-        }
-        for name, (text, example) in more.items()
+        _query(name, text, {"type": "string"}, example) for name, (text, example) in more.items()
     ]
     return {"parameters": described}
 
 
-def question_of(request: Request) -> Question:
-    """The request's question; waits for `min_watermark`. Raises Refusal."""
-    parts = parts_of(request)
-    params = dict(request.query_params)
-    if len(params) != len(request.query_params.multi_items()):
+def _query(name: str, text: str, schema: dict[str, Any], example: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "description": text,
+        "schema": schema,
+        "example": example,
+    }
+
+
+async def known_names(request: Request) -> dict[str, str]:
+    """The request's query parameters. Raises Refusal for one that is given twice, or that is
+    neither common to all reports nor described for this one: a misspelt limit must not be none."""
+    given = request.query_params.multi_items()
+    described = (request.scope["route"].openapi_extra or {}).get("parameters", [])
+    own = {parameter["name"]: parameter["schema"] for parameter in described}
+    known = KNOWN | own.keys() - {"filter"}
+    filters = own.get("filter", {}).get("properties", {})
+    for name, _ in given:
+        if name.startswith("filter["):
+            if name[len("filter[") : -1] not in filters or not name.endswith("]"):
+                raise Refusal(
+                    "unknown_filter", name, f"filters here: {', '.join(filters) or 'none'}"
+                )
+        elif name not in known:
+            raise Refusal(
+                "unknown_parameter", name, f"known parameters here: {', '.join(sorted(known))}"
+            )
+    if len(dict(given)) != len(given):
         raise Refusal(
             "repeated_parameter", "query", "give each parameter once; values as a comma list"
         )
+    return dict(given)
+
+
+KnownNames = Annotated[dict[str, str], Depends(known_names)]
+
+
+def question_of(request: Request, params: KnownNames) -> Question:
+    """The request's question; waits for `min_watermark`. Raises Refusal."""
+    parts = parts_of(request)
     wait_for(params.get("min_watermark"), parts)
-    return Question.from_params(
-        params, parts.settings.currency, parts.settings.zone, parts.clock(), PAGING
-    )
+    asked = {n: v for n, v in params.items() if n in KNOWN or n.startswith("filter[")}
+    return Question.from_params(asked, parts.settings.currency, parts.settings.zone, parts.clock())
 
 
 def wait_for(text: str | None, parts: Parts) -> None:

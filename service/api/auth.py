@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
-from fastapi.security import HTTPBasic, HTTPBearer
+from fastapi.openapi.models import HTTPBase
+from fastapi.security.base import SecurityBase
 
 from service.api.parts import Parts, parts_of
 from service.kit.errors import Forbidden, Unauthenticated
@@ -15,8 +16,22 @@ from service.ledger.keys import Caller
 from service.web.session import session_of
 
 DASHBOARD = Caller(0, 0, "dashboard", frozenset({"read", "people"}))
-_bearer = HTTPBearer(auto_error=False, description="A key made with `throughline keys create`.")
-_basic = HTTPBasic(auto_error=False, description="The key as user name, the password empty.")
+
+
+class Described(SecurityBase):
+    """A way to send a key, for the API's description alone: the key itself is read by `key_in`.
+    FastAPI's own classes refuse Basic without a colon, which SDKs send."""
+
+    def __init__(self, scheme: str, name: str, description: str) -> None:
+        self.model = HTTPBase(scheme=scheme, description=description)
+        self.scheme_name = name
+
+    async def __call__(self) -> None:
+        return None
+
+
+_bearer = Described("bearer", "HTTPBearer", "A key made with `throughline keys create`.")
+_basic = Described("basic", "HTTPBasic", "The key as user name, the password empty.")
 
 
 def key_in(authorization: str) -> str | None:
@@ -61,8 +76,8 @@ def needs(*scopes: str) -> Callable[..., Caller]:
 
     def check(
         request: Request,
-        bearer: Annotated[object, Security(_bearer)] = None,
-        basic: Annotated[object, Security(_basic)] = None,
+        bearer: Annotated[None, Security(_bearer)],
+        basic: Annotated[None, Security(_basic)],
     ) -> Caller:
         return demand(caller_of(request, parts_of(request)), *scopes)
 
@@ -73,3 +88,5 @@ Reader = Annotated[Caller, Depends(needs("read", "people"))]
 PeopleReader = Annotated[Caller, Depends(needs("people"))]
 Admin = Annotated[Caller, Depends(needs("admin"))]
 SourceReader = Annotated[Caller, Depends(needs("read", "admin"))]
+Collector = Annotated[Caller, Depends(needs("collect", "facts"))]
+Server = Annotated[Caller, Depends(needs("facts"))]

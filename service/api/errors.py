@@ -6,13 +6,23 @@ from typing import Any
 import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from service.kit.errors import Refusal, ThroughlineError, Unauthenticated, Unavailable
 from service.kit.log import log
 
 MEDIA_TYPE = "application/problem+json"
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+# The phrases of http.HTTPStatus differ between versions of Python; these codes do not.
+_CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
+_DETAILS = {
+    404: "There is nothing at this address; /docs lists what there is.",
+    405: "This address does not take this method; see the Allow header.",
+}
 
 
 def problem(
@@ -52,14 +62,19 @@ def install_errors(app: FastAPI) -> None:
         assert isinstance(error, ThroughlineError)
         return problem_of(error)
 
-    async def http(_: Request, error: Exception) -> Response:
+    async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
-        detail = {
-            404: "There is nothing at this address; /docs lists what there is.",
-            405: "This address does not take this method; see the Allow header.",
-        }.get(error.status_code, str(error.detail))
-        return problem(error.status_code, code, detail, dict(error.headers or {}))
+        status, headers = error.status_code, dict(error.headers or {})
+        if status == 405:
+            headers["Allow"] = ", ".join(allowed_methods(request))
+        code, detail = _CODES.get(status, f"http_{status}"), _DETAILS.get(status)
+        return problem(status, code, detail or str(error.detail), headers)
+
+    async def down(_: Request, error: Exception) -> Response:
+        log.error("ledger_unavailable", error=type(error).__name__)
+        return problem_of(
+            Unavailable("ledger_unavailable", "The ledger cannot be reached; try again.", 2)
+        )
 
     async def invalid(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
@@ -74,4 +89,18 @@ def install_errors(app: FastAPI) -> None:
     app.add_exception_handler(ThroughlineError, ours)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(RequestValidationError, invalid)
+    for kind in (OperationalError, InterfaceError, PoolTimeout):
+        app.add_exception_handler(kind, down)
     app.add_exception_handler(Exception, unexpected)
+
+
+def allowed_methods(request: Request) -> list[str]:
+    """The methods that the request's address takes: several routes may share it."""
+    return [
+        method
+        for method in METHODS
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.routes
+        )
+    ]

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from service.api.schemas import body_of as body_of
+from service.api.schemas import schema_of
+
 EVENTS: Any = [
     {
         "id": "evt-1",
@@ -72,7 +75,21 @@ FIGURES: Any = {
     "margin_coverage": 0.0, "cpl": None, "cpa": 20, "cac": 20, "roas": 4.0, "roi": 3.0, "romi": 3.0,
     "romi_revenue": 3.0, "romi_margin": None, "drr": 0.25,
 }  # fmt: skip
-NO_FIGURES: Any = dict.fromkeys(FIGURES, 0) | dict.fromkeys(("margin", "margin_coverage", "cpl", "cpa", "cac", "roas", "roi", "romi", "romi_revenue", "romi_margin", "drr"))
+NO_FIGURES: Any = dict.fromkeys(FIGURES, 0) | dict.fromkeys(
+    (
+        "margin",
+        "margin_coverage",
+        "cpl",
+        "cpa",
+        "cac",
+        "roas",
+        "roi",
+        "romi",
+        "romi_revenue",
+        "romi_margin",
+        "drr",
+    )
+)
 ROI: Any = {
     "rows": [{"channel": "paid_search", **FIGURES}],
     "unattributed": NO_FIGURES,
@@ -325,82 +342,43 @@ KEYS: Any = {"items": [KEY]}
 NEW_KEY_REQUEST: Any = {"name": "website", "scopes": ["collect"]}
 NEW_KEY: Any = {"key": "pk_…", **KEY}
 STATUS: Any = {"status": "ready", "watermark": 123, "ledger_watermark": 123, "behind": 0}
-PROBLEM: Any = {
-    "type": "/docs/errors#scope_missing",
-    "title": "Forbidden",
-    "status": 403,
-    "code": "scope_missing",
-    "detail": "This needs a key with scope read; yours has collect.",
-}
-
-_PROBLEMS: dict[int | str, str] = {
-    400: "The request as a whole cannot be read",
-    401: "No key, or one that is not known",
-    403: "The key lacks the scope",
-    422: "A value cannot be accepted; `field` names it",
-    503: "Try again after `Retry-After` seconds",
-}
 
 
-def described(
-    example: Any, status: int = 200, media_type: str = "application/json", **more: str
-) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of an operation: its answer with the example, and the problems it may give."""
-    content = {media_type: {"schema": schema_of(example), "example": example}}
-    found: dict[int | str, dict[str, Any]] = {
-        status: {"description": more.get("description", "The answer"), "content": content}
+def segment(kind: str) -> Any:
+    """A message of the Segment API, or a batch of one."""
+    page = {"url": "https://example.com/?utm_source=google&utm_medium=cpc"}
+    message: dict[str, Any] = {
+        "messageId": "m-1",
+        "anonymousId": "a-1",
+        "timestamp": "2026-03-01T10:00:00Z",
     }
-    for code, description in _PROBLEMS.items():
-        found[code] = {
-            "description": description,
-            "content": {
-                "application/problem+json": {
-                    "schema": {"$ref": "#/components/schemas/Problem"},
-                    "example": {**PROBLEM, "status": code},
-                }
-            },
-        }
-    return found
-
-
-def body_of(example: Any, *media_types: str) -> dict[str, Any]:
-    """The `requestBody` of an operation that reads its bytes itself."""
+    more: dict[str, dict[str, Any]] = {
+        "identify": {"userId": "u-1", "traits": {"email": "ann@example.com"}},
+        "track": {
+            "userId": "u-1",
+            "event": "Order Completed",
+            "properties": {"order_id": "O1", "revenue": 80, "currency": "EUR"},
+        },
+        "page": {"properties": page},
+        "screen": {"name": "Home"},
+        "group": {"userId": "u-1", "groupId": "acme", "traits": {"domain": "acme.com"}},
+        "alias": {"previousId": "a-1", "userId": "u-1"},
+    }
+    if kind in more:
+        return {**message, **more[kind]}
     return {
-        "requestBody": {
-            "required": True,
-            "content": {
-                media_type: {"schema": schema_of(example), "example": example}
-                if media_type == "application/json"
-                else {"schema": {"type": "string"}, "example": _as_text(example, media_type)}
-                for media_type in media_types
-            },
-        }
+        "batch": [{"type": "page", **message, "properties": page}],
+        "sentAt": "2026-03-01T10:00:01Z",
     }
 
 
-def _as_text(example: Any, media_type: str) -> str:
-    import orjson
-
-    if media_type == "text/csv":
-        lines = [",".join(example[0]), *(",".join(str(v) for v in row.values()) for row in example)]
-        return "\n".join(lines) + "\n"
-    return "".join(orjson.dumps(item).decode() + "\n" for item in example)
-
-
-def schema_of(value: Any) -> dict[str, Any]:
-    """A JSON Schema that the example fits: names and kinds, every field of an answer required."""
-    if isinstance(value, dict):
-        return {
-            "type": "object",
-            "properties": {k: schema_of(v) for k, v in value.items()},
-            "required": list(value),
+def segment_responses() -> dict[int | str, dict[str, Any]]:
+    failed = {"success": False, "code": "unknown_key", "message": "This key is not known."}
+    answers = {200: {"success": True}, 400: failed, 401: failed, 403: failed}
+    return {
+        status: {
+            "description": "Stored" if status == 200 else "Not stored",
+            "content": {"application/json": {"schema": schema_of(body), "example": body}},
         }
-    if isinstance(value, list):
-        return {"type": "array", "items": schema_of(value[0]) if value else {}}
-    if isinstance(value, bool):
-        return {"type": "boolean"}
-    if isinstance(value, (int, float)):
-        return {"type": ["number", "null"]}
-    if isinstance(value, str):
-        return {"type": ["string", "null"]}
-    return {}
+        for status, body in answers.items()
+    }

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
-from fastapi import Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from service.kit.errors import NotFound
@@ -31,20 +31,38 @@ def respond(
     rows: Callable[[dict[str, Any]], Rows],
     form: str | None = None,
 ) -> Response:
-    """The answer in the form asked for by the address's ending or by Accept."""
-    form = form or _accepted(request.headers.get("accept", ""))
+    """The answer in the form given, else in that of the address's ending, else of Accept."""
+    ending = request.path_params.get("form")
+    form = form or ending or _accepted(request.headers.get("accept", ""))
     body = _WRITERS[form](answer, rows) if form in _WRITERS else None
     if body is None:
-        raise NotFound("unknown_format", f"formats are {', '.join(MEDIA_TYPES)}")
+        raise NotFound("unknown_format", f"The forms of a report are {', '.join(MEDIA_TYPES)}.")
     etag = f'"{blake2b(body, digest_size=16).hexdigest()}"'
     headers = {
         "ETag": etag,
         "Cache-Control": "private, no-cache",
         "Vary": "Accept, Authorization, Cookie",
     }
-    if etag in request.headers.get("if-none-match", ""):
+    asked = request.headers.get("if-none-match", "")
+    if etag in asked or asked.strip() == "*":
         return Response(status_code=304, headers=headers)
+    if request.method == "HEAD":
+        headers["Content-Length"] = str(len(body))
+        body = b""
     return Response(body, headers=headers, media_type=MEDIA_TYPES[form])
+
+
+def readable(router: APIRouter, path: str, **described: Any) -> Callable[..., Any]:
+    """Register an endpoint for GET and, undescribed, for HEAD."""
+
+    def register(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+        router.get(path, **described)(endpoint)
+        router.head(path, openapi_extra=described.get("openapi_extra"), include_in_schema=False)(
+            endpoint
+        )
+        return endpoint
+
+    return register
 
 
 def _accepted(accept: str) -> str:
@@ -152,3 +170,16 @@ def flat(row: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             found[f"{prefix}{name}"] = value
     return found
+
+
+def tables_of(example: dict[str, Any], rows: Callable[[dict[str, Any]], Rows]) -> dict[str, Any]:
+    """The `content` of the table forms of a report's answer, for its description."""
+    content: dict[str, Any] = {
+        MEDIA_TYPES["csv"].partition(";")[0]: {
+            "schema": {"type": "string"},
+            "example": _csv(example, rows).decode(),
+        }
+    }
+    for form in ("parquet", "arrow"):
+        content[MEDIA_TYPES[form]] = {"schema": {"type": "string", "format": "binary"}}
+    return content

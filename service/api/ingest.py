@@ -1,20 +1,25 @@
 """Facts come in: `/v1/events`, `/v1/spend`, `/v1/rates`. Raw bytes, read by our own strict parser."""
 
 import asyncio
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 from fastapi import APIRouter, Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from service.api.auth import caller_of, demand
-from service.api.examples import EVENTS, RATES, RECEIPT, SPEND, body_of, described
-from service.api.parts import Parts, parts_of
-from service.collect.body import parse_items, read_body
+from service.api.auth import Collector, Server
+from service.api.examples import EVENTS, RATES, RECEIPT, SPEND
+from service.api.parts import NeedsParts, Parts
+from service.api.schemas import body_of, described, many_of
+from service.collect.body import BOM, parse_items, read_body
 from service.collect.intake import collect, receipt_dict, receipt_status
 from service.collect.native import Sender
-from service.collect.rates import to_rate_fact
-from service.collect.spend import collect_spend
+from service.collect.rates import RateLine, collect_rates
+from service.collect.schemas import Event
+from service.collect.spend import SpendLine, collect_spend
+from service.collect.table_items import read_items
+from service.kit.errors import BadRequest
 from service.ledger.append import Batch, Receipt
 from service.ledger.keys import Caller
 
@@ -24,13 +29,17 @@ TABLES = ("text/csv", "text/tab-separated-values", "application/csv")
 
 async def body_bytes(request: Request, parts: Parts) -> bytes:
     """The body, unpacked, within the limits; refused by its announced length where that is enough."""
-    limit = parts.settings.max_body_bytes
-    return await read_body(
-        request.stream(),
-        request.headers.get("content-encoding", ""),
-        limit,
-        request.headers.get("content-length"),
-    )
+    try:
+        return await read_body(
+            request.stream(),
+            request.headers.get("content-encoding", ""),
+            parts.settings.max_body_bytes,
+            request.headers.get("content-length"),
+        )
+    except ClientDisconnect:
+        raise BadRequest(
+            "incomplete_body", "The connection ended before the body did; send it again."
+        ) from None
 
 
 def sender_of(caller: Caller, parts: Parts) -> Sender:
@@ -41,7 +50,8 @@ async def store(parts: Parts, batch: Batch) -> Receipt:
     """Write the batch; returns once it is on disk. An empty batch is answered at once."""
     if not batch.facts and not batch.refused:
         return Receipt(watermark=parts.writer.watermark)
-    receipt = await asyncio.wrap_future(parts.writer.submit(batch))
+    # Shielded: a request that is given up must not cancel what the writer has in hand.
+    receipt = await asyncio.shield(asyncio.wrap_future(parts.writer.submit(batch)))
     parts.follower.hint()
     return receipt
 
@@ -57,14 +67,15 @@ def answer(receipt: Receipt, sender: Sender) -> Response:
 @router.post(
     "/v1/events",
     summary="Post events",
-    openapi_extra=body_of(EVENTS, "application/json", "application/x-ndjson"),
+    openapi_extra=body_of(
+        EVENTS, "application/json", "application/x-ndjson", schema=many_of(Event)
+    ),
     responses=described(RECEIPT),
 )
-async def post_events(request: Request) -> Response:
+async def post_events(request: Request, caller: Collector, parts: NeedsParts) -> Response:
     """One event, an array of events, or NDJSON; gzip allowed. Answers after the facts are on disk:
     202, or 200 if all were duplicates, 422 if all were rejected; the body says what became of each."""
-    parts = parts_of(request)
-    sender = sender_of(demand(caller_of(request, parts), "collect", "facts"), parts)
+    sender = sender_of(caller, parts)
     items = parse_items(await body_bytes(request, parts), parts.settings.max_events)
     batch = collect(items, sender, parts.settings.max_event_bytes)
     return answer(await store(parts, batch), sender)
@@ -73,14 +84,15 @@ async def post_events(request: Request) -> Response:
 @router.post(
     "/v1/spend",
     summary="Post spend",
-    openapi_extra=body_of(SPEND, "application/json", "application/x-ndjson", "text/csv"),
+    openapi_extra=body_of(
+        SPEND, "application/json", "application/x-ndjson", "text/csv", schema=many_of(SpendLine)
+    ),
     responses=described(RECEIPT),
 )
-async def post_spend(request: Request) -> Response:
+async def post_spend(request: Request, caller: Server, parts: NeedsParts) -> Response:
     """Spend lines as JSON, NDJSON or CSV; posting a line's day again restates it."""
-    parts = parts_of(request)
-    sender = sender_of(demand(caller_of(request, parts), "facts"), parts)
-    items = await _lines(request, parts)
+    sender = sender_of(caller, parts)
+    items = await _lines(request, parts, "spend")
     batch = collect_spend(items, sender, parts.settings.max_event_bytes)
     return answer(await store(parts, batch), sender)
 
@@ -88,18 +100,24 @@ async def post_spend(request: Request) -> Response:
 @router.post(
     "/v1/rates",
     summary="Post exchange rates",
-    openapi_extra=body_of(RATES, "application/json", "application/x-ndjson", "text/csv"),
+    openapi_extra=body_of(
+        RATES, "application/json", "application/x-ndjson", "text/csv", schema=many_of(RateLine)
+    ),
     responses=described(RECEIPT),
 )
-async def post_rates(request: Request) -> Response:
+async def post_rates(request: Request, caller: Server, parts: NeedsParts) -> Response:
     """Dated exchange rates, units of `quote` for one unit of `base`; they go before the bundled
     European Central Bank history. Posting a day again restates it."""
-    parts = parts_of(request)
-    sender = sender_of(demand(caller_of(request, parts), "facts"), parts)
-    items = await _lines(request, parts)
-    batch = collect(items, sender, parts.settings.max_event_bytes, to_rate_fact)
+    sender = sender_of(caller, parts)
+    items = await _lines(request, parts, "rates")
+    batch = collect_rates(items, sender, parts.settings.max_event_bytes)
     return answer(await store(parts, batch), sender)
 
 
-async def _lines(request: Request, parts: Parts) -> Any:
-    return parse_items(await body_bytes(request, parts), parts.settings.max_events)
+async def _lines(request: Request, parts: Parts, kind: Literal["spend", "rates"]) -> Any:
+    """The lines of a JSON, NDJSON or CSV body; what is not called CSV and begins like JSON is it."""
+    body = await body_bytes(request, parts)
+    named = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if named in TABLES or body.removeprefix(BOM).lstrip()[:1] not in (b"{", b"[", b""):
+        return read_items(body, kind, parts.settings.max_events)
+    return parse_items(body, parts.settings.max_events)

@@ -7,8 +7,10 @@ from starlette.responses import Response
 
 from service.api import examples
 from service.api.errors import problem
-from service.api.formats import item_rows, respond
+from service.api.formats import item_rows, readable, respond
 from service.api.parts import NeedsParts, Parts
+from service.api.schemas import PROBLEM
+from service.kit.db import reading
 from service.kit.log import log
 from service.ledger.keys import list_sources
 from service.ledger.migrate import is_current
@@ -16,7 +18,8 @@ from service.ledger.migrate import is_current
 router = APIRouter(tags=["operations"])
 
 
-@router.get(
+@readable(
+    router,
     "/livez",
     summary="Is the process alive",
     responses={200: {"content": {"application/json": {"example": {"status": "alive"}}}}},
@@ -26,7 +29,8 @@ def get_livez(request: Request) -> Response:
     return respond(request, {"status": "alive"}, item_rows, "json")
 
 
-@router.get(
+@readable(
+    router,
     "/readyz",
     summary="Can it do its work",
     responses={
@@ -34,7 +38,7 @@ def get_livez(request: Request) -> Response:
         503: {
             "content": {
                 "application/problem+json": {
-                    "example": {**examples.PROBLEM, "status": 503, "code": "not_ready"}
+                    "example": {**PROBLEM, "status": 503, "code": "not_ready"}
                 }
             }
         },
@@ -43,7 +47,8 @@ def get_livez(request: Request) -> Response:
 def get_readyz(request: Request, parts: NeedsParts) -> Response:
     """200 when the ledger answers and has this version's tables, and the mart follows it."""
     try:
-        current = is_current(parts.engine)
+        # Without a transaction: on SQLite one would take the writer's lock.
+        current = is_current(reading(parts.engine))
         status = parts.desk.status()
     except Exception as error:
         log.error("not_ready", error=str(error))
@@ -105,7 +110,8 @@ class _State:
         ]
 
 
-@router.get(
+@readable(
+    router,
     "/metrics",
     summary="Prometheus metrics",
     responses={

@@ -1,105 +1,135 @@
 """Reports over HTTP. Each endpoint: a typed question, one call, an answer in the form asked for."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from service.api import examples
-from service.api.asking import Asked, limit_of, parameters, wait_for
+from service.api.asking import Asked, KnownNames, limit_of, parameters, wait_for
 from service.api.auth import PeopleReader, Reader
-from service.api.formats import flat_rows, item_rows, path_rows, respond, stage_rows
+from service.api.formats import (
+    Rows,
+    flat_rows,
+    item_rows,
+    path_rows,
+    readable,
+    respond,
+    stage_rows,
+    tables_of,
+)
 from service.api.parts import NeedsParts
+from service.api.schemas import described
 from service.collect.channels import describe_channels
 from service.kit.errors import Refusal
 from service.ledger.keys import Caller
-from service.reports.question import TIMES
+from service.reports.question import DIMENSIONS, TIMES
 
 router = APIRouter(tags=["reports"])
+FILTERS = (*DIMENSIONS, "landing_page")
+ConversionId = Annotated[
+    str, Path(description="Of `/v1/journeys`.", examples=["won:order:O1"], max_length=500)
+]
+PersonId = Annotated[
+    str,
+    Path(description="Of a journey.", examples=["p_57f32671b65e6833"], max_length=500),
+]
 PAGES = {
     "limit": ("Most items of one page, 1 to 1000.", "50"),
     "cursor": ("The `next` of the page before.", ""),
 }
 
 
-def report(path: str, summary: str, example: Any, **more: tuple[str, str]) -> Callable[..., Any]:
-    """Register a report at `path` and at `path.csv`, `.parquet`, `.arrow`."""
+def report(
+    path: str,
+    summary: str,
+    example: Any,
+    rows: Callable[[dict[str, Any]], Rows],
+    filters: tuple[str, ...] = (),
+    **more: tuple[str, str],
+) -> Callable[..., Any]:
+    """Register a report at `path` and at `path.csv`, `.parquet`, `.arrow`.
+
+    Args: rows: of an answer, as a table; filters: dimensions it can be filtered by; more: its own
+    parameters, each with description and example.
+    """
+    extra = parameters(filters=filters, **more)
+    responses = described(example)
+    responses[200]["content"] |= tables_of(example, rows)
 
     def register(endpoint: Callable[..., Any]) -> Callable[..., Any]:
-        extra = parameters(**more)
-        router.get(
-            path, summary=summary, openapi_extra=extra, responses=examples.described(example)
-        )(endpoint)
-        router.head(path, include_in_schema=False)(endpoint)
-        router.get(f"{path}.{{form}}", include_in_schema=False)(endpoint)
-        router.head(f"{path}.{{form}}", include_in_schema=False)(endpoint)
+        readable(router, path, summary=summary, openapi_extra=extra, responses=responses)(endpoint)
+        readable(router, f"{path}.{{form}}", openapi_extra=extra, include_in_schema=False)(endpoint)
         return endpoint
 
     return register
 
 
-@report("/v1/attribution", "Who earned the conversions", examples.ATTRIBUTION)
+@report("/v1/attribution", "Who earned the conversions", examples.ATTRIBUTION, flat_rows, FILTERS)
 def get_attribution(
-    request: Request, question: Asked, caller: Reader, parts: NeedsParts, form: str | None = None
+    request: Request, caller: Reader, question: Asked, parts: NeedsParts
 ) -> Response:
     """Conversions and value by row under one model, or several side by side; what no touchpoint
     earned stands in `unattributed` with its reasons. Rows and unattributed add up to `totals`."""
-    return respond(request, parts.desk.attribution(question), flat_rows, form)
+    return respond(request, parts.desk.attribution(question), flat_rows)
 
 
-@report("/v1/roi", "What each channel cost and earned", examples.ROI)
-def get_roi(
-    request: Request, question: Asked, caller: Reader, parts: NeedsParts, form: str | None = None
-) -> Response:
+@report("/v1/roi", "What each channel cost and earned", examples.ROI, flat_rows, FILTERS)
+def get_roi(request: Request, caller: Reader, question: Asked, parts: NeedsParts) -> Response:
     """Spend, funnel counts, revenue and their ratios by row, from the union of spend and credit.
     A ratio without a base is null. The first of the models given is used."""
-    return respond(request, parts.desk.roi(question), flat_rows, form)
+    return respond(request, parts.desk.roi(question), flat_rows)
 
 
 @report(
     "/v1/trend",
     "Spend, revenue and counts over time",
     examples.TREND,
+    flat_rows,
+    FILTERS,
     every=("day, week or month.", "day"),
 )
-def get_trend(
-    request: Request, question: Asked, caller: Reader, parts: NeedsParts, form: str | None = None
-) -> Response:
+def get_trend(request: Request, caller: Reader, question: Asked, parts: NeedsParts) -> Response:
     """The figures of `/v1/roi` by day, week or month of the period."""
     every = request.query_params.get("every", "day")
     if every not in TIMES:
         raise Refusal("unknown_value", "every", f"every is one of {', '.join(TIMES)}")
     answer = parts.desk.trend(question, every)
-    return respond(request, answer, flat_rows, form)
+    return respond(request, answer, flat_rows)
 
 
 @report(
     "/v1/journeys",
     "Conversions with their journeys",
     examples.JOURNEYS,
+    item_rows,
+    ("channel",),
     **PAGES,
     search=("Part of an object's id or account, or a person's id.", ""),
 )
-def get_journeys(
-    request: Request, question: Asked, caller: Reader, parts: NeedsParts, form: str | None = None
-) -> Response:
+def get_journeys(request: Request, caller: Reader, question: Asked, parts: NeedsParts) -> Response:
     """Conversions of the period, newest first, each with the channels that led to it."""
     query = request.query_params
     answer = parts.desk.journeys(
         question, limit_of(request, 50), query.get("cursor") or None, query.get("search", "")
     )
-    return respond(request, answer, item_rows, form)
+    return respond(request, answer, item_rows)
 
 
-@router.get(
+@readable(
+    router,
     "/v1/journeys/{conversion_id:path}",
     summary="One journey",
     openapi_extra=parameters("currency", "model", "lookback", "scope", "as_of", "min_watermark"),
-    responses=examples.described(examples.JOURNEY),
+    responses=described(examples.JOURNEY),
 )
 def get_journey(
-    request: Request, conversion_id: str, question: Asked, caller: Reader, parts: NeedsParts
+    request: Request,
+    conversion_id: ConversionId,
+    caller: Reader,
+    question: Asked,
+    parts: NeedsParts,
 ) -> Response:
     """One conversion with its touchpoints and the credit of each under each model. Identifiers are
     shown to keys with scope `people`."""
@@ -107,67 +137,74 @@ def get_journey(
     return respond(request, _for(caller, answer), item_rows, "json")
 
 
-@router.get(
+@readable(
+    router,
     "/v1/conversions/{conversion_id:path}/explain",
     summary="Why each touchpoint got its credit",
     openapi_extra=parameters("currency", "model", "lookback", "scope", "as_of", "min_watermark"),
-    responses=examples.described(examples.EXPLAIN),
+    responses=described(examples.EXPLAIN),
 )
 def get_explain(
-    request: Request, conversion_id: str, question: Asked, caller: Reader, parts: NeedsParts
+    request: Request,
+    conversion_id: ConversionId,
+    caller: Reader,
+    question: Asked,
+    parts: NeedsParts,
 ) -> Response:
     """The formula of each model with this journey's own numbers, down to the facts."""
     answer = parts.desk.explain(conversion_id, question)
     return respond(request, _for(caller, answer), item_rows, "json")
 
 
-@report("/v1/paths", "Sequences of channels", examples.PATHS, **PAGES)
-def get_paths(
-    request: Request, question: Asked, caller: Reader, parts: NeedsParts, form: str | None = None
-) -> Response:
+@report("/v1/paths", "Sequences of channels", examples.PATHS, path_rows, **PAGES)
+def get_paths(request: Request, caller: Reader, question: Asked, parts: NeedsParts) -> Response:
     """Conversions by the tuple of channels of their journey, most frequent first."""
     cursor = request.query_params.get("cursor") or None
     answer = parts.desk.paths(question, limit_of(request, 50), cursor)
-    return respond(request, answer, path_rows, form)
+    return respond(request, answer, path_rows)
 
 
-@report("/v1/funnel", "From visit to repeat purchase", examples.FUNNEL)
-def get_funnel(
-    request: Request, question: Asked, caller: Reader, parts: NeedsParts, form: str | None = None
-) -> Response:
+@report("/v1/funnel", "From visit to repeat purchase", examples.FUNNEL, stage_rows, FILTERS)
+def get_funnel(request: Request, caller: Reader, question: Asked, parts: NeedsParts) -> Response:
     """Stage counts of the period, cohort conversion between stages and the days it takes; rows by
     `group_by` under the first model."""
-    return respond(request, parts.desk.funnel(question), stage_rows, form)
+    return respond(request, parts.desk.funnel(question), stage_rows)
 
 
-@report("/v1/spend", "Spend lines", examples.SPEND_LINES, **PAGES)
-def get_spend(
-    request: Request, question: Asked, caller: Reader, parts: NeedsParts, form: str | None = None
-) -> Response:
+@report("/v1/spend", "Spend lines", examples.SPEND_LINES, item_rows, ("channel",), **PAGES)
+def get_spend(request: Request, caller: Reader, question: Asked, parts: NeedsParts) -> Response:
     """Spend of the period as last stated, newest day first."""
     cursor = request.query_params.get("cursor") or None
     answer = parts.desk.spend(question, limit_of(request, 100), cursor)
-    return respond(request, answer, item_rows, form)
+    return respond(request, answer, item_rows)
 
 
-@router.get(
-    "/v1/models", summary="The attribution models", responses=examples.described(examples.MODELS)
+@readable(
+    router,
+    "/v1/models",
+    summary="The attribution models",
+    responses=described(examples.MODELS),
 )
-def get_models(request: Request, caller: Reader, parts: NeedsParts) -> Response:
+def get_models(request: Request, caller: Reader, known: KnownNames, parts: NeedsParts) -> Response:
     """Every model with formula, parameters, presets, edge cases and worked examples; and the
     channels of the channel rules."""
     answer = {"models": parts.desk.models(), "channels": describe_channels()}
     return respond(request, answer, item_rows, "json")
 
 
-@router.get(
+@readable(
+    router,
     "/v1/people/{person_id}",
     summary="One person",
     openapi_extra=parameters("min_watermark"),
-    responses=examples.described(examples.PERSON),
+    responses=described(examples.PERSON),
 )
 def get_person(
-    request: Request, person_id: str, caller: PeopleReader, parts: NeedsParts
+    request: Request,
+    person_id: PersonId,
+    caller: PeopleReader,
+    known: KnownNames,
+    parts: NeedsParts,
 ) -> Response:
     """A person's identifiers, touchpoints and conversions. Needs scope `people`."""
     wait_for(request.query_params.get("min_watermark"), parts)

@@ -124,7 +124,7 @@ def _order(
     if name is not None:
         minor = parse_amount(_without_noise(properties[name]), currency, f"properties.{name}")
         # Some shops write what they gave back with a minus.
-        order["amount"] = to_text(minor, currency)
+        order["amount"] = to_text(abs(minor) if refunded else minor, currency)
     if refunded and properties.get("refund_id") is not None:
         order["refund_id"] = properties["refund_id"]
     if lines := _lines(properties.get("products"), currency, index, sender):

@@ -25,7 +25,7 @@ from service.ledger.append import Batch, NewFact
 DIMENSIONS = ("source", "medium", "campaign_id", "campaign", "ad_group", "ad", "term")
 LARGEST_COUNT = 10**15
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_WHOLE = re.compile(r"\d{1,16}(?:\.0+)?")
+_WHOLE = re.compile(r"-?\d{1,16}(?:\.0+)?")
 
 
 def _trimmed(value: Any) -> Any:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
+import orjson
 from sqlalchemy import Connection, Engine, Table, literal_column, select, text, tuple_
 
 from service.kit.time import from_micros
@@ -182,7 +183,7 @@ def _existing(
 def _says_the_same(known: tuple[str, int, str], fact: NewFact) -> bool:
     # A moment corrected by our clock differs between two sendings of one message; what the sender
     # claimed is then in the payload, and is what counts.
-    same_moment = known[1] == fact.occurred_at or '"claimed_at":' in fact.payload
+    same_moment = known[1] == fact.occurred_at or "claimed_at" in orjson.loads(fact.payload)
     return (
         known[0] == fact.type and known[2] == fact.payload and (same_moment or bool(fact.subject))
     )

@@ -53,6 +53,9 @@ class Writer:
         """
         size = max(1, len(batch.facts) + len(batch.refused))
         future: Future[Receipt] = Future()
+        # A caller that stops waiting must not take the answer's place away from under the writer:
+        # setting the result of a cancelled future raises, and would end the thread.
+        future.set_running_or_notify_cancel()
         with self._changed:
             if self._stopping:
                 raise Unavailable("stopping", "The service is shutting down; send this again.", 5)

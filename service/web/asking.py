@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
@@ -22,13 +22,20 @@ NOWHERE: Where = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Asked:
-    """One reader's question, before it is put to the desk; days are inclusive."""
+    """One reader's question, before it is put to the desk; days are inclusive.
+
+    Attributes:
+        days_before: the days compared with; None when nothing is or can be compared.
+        begins: the first day with data, where it is the reason for not comparing: against days
+            without data everything would seem to have grown.
+    """
 
     parts: Parts
     state: State
     zone: ZoneInfo
     days: tuple[date, date]
     days_before: tuple[date, date] | None
+    begins: date | None
 
     @classmethod
     def read(cls, request: Request) -> "Asked":
@@ -42,7 +49,11 @@ class Asked:
         state = State.read(query, {"columns": query.getlist("columns")})
         zone = zone_of(parts)
         days = state.days(today_in(zone, parts.clock()))
-        return cls(parts, state, zone, days, state.before(*days))
+        before = state.before(*days)
+        begins = _first_day(parts, zone) if before else None
+        if before and begins and before[0] < begins:
+            return cls(parts, state, zone, days, None, begins)
+        return cls(parts, state, zone, days, before, None)
 
     def params(self, **extra: str) -> dict[str, str]:
         """The read API's query for the chosen days."""
@@ -99,6 +110,7 @@ class Asked:
             "days": formatter.days(*self.days),
             "days_before": formatter.days(*self.days_before) if self.days_before else "",
             "zone": self.zone.key,
+            "begins": formatter.day(self.begins) if self.begins else "",
             "start": self.days[0].isoformat(),
             "end": self.days[1].isoformat(),
             "earlier": self._shifted(-1),
@@ -117,6 +129,11 @@ class Asked:
             "end": (last + step).isoformat(),
             "cursor": "",
         }
+
+
+def _first_day(parts: Parts, zone: ZoneInfo) -> date | None:
+    first_at: str | None = parts.desk.status()["first_at"]
+    return datetime.fromisoformat(first_at).astimezone(zone).date() if first_at else None
 
 
 def _models(known: list[Report], current: str) -> dict[str, str]:

@@ -25,11 +25,17 @@ MARKS = (
 
 
 def mark(index: int) -> Markup:
-    """The shape that stands for a series beside its colour; 0 to 7."""
+    """The sign of a channel: eight colours and eight shapes make 64 pairs, 0 to 63."""
+    shape = MARKS[(index + index // 8) % 8]
     return Markup(
-        f'<svg class="mark s{index}" viewBox="0 0 12 12" width="12" height="12" '
-        f'aria-hidden="true" focusable="false">{MARKS[index]}</svg>'
+        f'<svg class="mark {tint(index)}" viewBox="0 0 12 12" width="12" height="12" '
+        f'aria-hidden="true" focusable="false">{shape}</svg>'
     )
+
+
+def tint(index: int) -> str:
+    """The class with the colour of a channel's sign."""
+    return f"s{index % 8}"
 
 
 def bar(part: Number | None, whole: Number | None, name: str) -> Markup:
@@ -47,12 +53,11 @@ def bar(part: Number | None, whole: Number | None, name: str) -> Markup:
     )
 
 
-def sparkline(values: Values, index: int = 0, width: int = 120, height: int = 32) -> Markup:
+def sparkline(values: Values, width: int = 120, height: int = 32) -> Markup:
     """A line without axes, the last point marked; empty for fewer than two numbers.
 
     Args:
         values: oldest first; None is a gap.
-        index: the colour of the series, 0 to 7.
         width: in pixels of the drawing, which scales to its box.
         height: likewise.
     """
@@ -63,7 +68,7 @@ def sparkline(values: Values, index: int = 0, width: int = 120, height: int = 32
     points = _points(values, low, high, width - 4.0, height - 4.0, 2.0, 2.0)
     last = points[max(i for i, point in enumerate(points) if point)] or (0.0, 0.0)
     return Markup(
-        f'<svg class="spark s{index}" viewBox="0 0 {width} {height}" preserveAspectRatio="none" '
+        f'<svg class="spark" viewBox="0 0 {width} {height}" preserveAspectRatio="none" '
         f'aria-hidden="true" focusable="false">'
         f'<path class="area" d="{_area(points, height - 2.0)}"/>'
         f'<path class="line" d="{_path(points)}" vector-effect="non-scaling-stroke"/>'

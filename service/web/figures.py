@@ -90,7 +90,7 @@ def build_cards(
         formatter: writes the numbers.
     """
     cards = []
-    for index, key in enumerate(CARDS):
+    for key in CARDS:
         metric = METRICS[key]
         value = totals[key]
         shown = formatter.show(metric.kind, value)
@@ -107,7 +107,7 @@ def build_cards(
                 shown,
                 formatter.full(metric.kind, value),
                 change_of(metric, totals, old, formatter),
-                charts.sparkline(values, index),
+                charts.sparkline(values),
             )
         )
     return cards
@@ -145,7 +145,7 @@ def build_figure(
         days, lines = [], [(key, label, []) for key, label, _ in lines]
     kind = METRICS[keys[0]].kind
     numbers = [value for _, _, values in lines for value in values if value is not None]
-    whole = any(abs(number) >= WHOLE_FROM for number in numbers)
+    whole = max((abs(float(number)) for number in numbers), default=0) >= WHOLE_FROM
     texts = [
         [
             formatter.money(value, places=0 if whole else None)

@@ -30,6 +30,8 @@ class Desk(Protocol):
 
     def models(self) -> list[Report]: ...
 
+    def status(self) -> Report: ...
+
 
 class WebSettings(Protocol):
     """`currency` is ISO 4217, `timezone` an IANA name, `base_url` empty when not configured."""

@@ -184,6 +184,8 @@ def change_of(metric: Metric, now: Row, then: Row | None, formatter: Formatter) 
     else:
         share = (new - old) / abs(old)
         text, moved = formatter.percent(abs(share)), round(share * 100)
+        if share >= 10:
+            text = f"{formatter.count(round(new / old))}\N{MULTIPLICATION SIGN}"
     if moved == 0:
         return Change("0\u00a0%" if metric.kind != "percent" else "0\u00a0pp", "", "", "unchanged")
     up = moved > 0
@@ -199,7 +201,9 @@ def _cell(row: Row, metric: Metric, places: int | None, formatter: Formatter) ->
         text = formatter.count(value, places)
     elif metric.kind == "money":
         # A small amount keeps its decimals even among whole ones: €0.40 is not €0.
-        text = formatter.money(value, places=None if 0 < abs(value) < 10 else places)
+        text = formatter.money(
+            value, places=0 if value == 0 else None if abs(value) < 10 else places
+        )
     else:
         text = formatter.show(metric.kind, value)
     tone = "" if value else "zero"

@@ -74,33 +74,31 @@ METRICS = {
 DEFAULT_COLUMNS = ("spend", "leads", "cpl", "won", "revenue", "cac", "roas", "roi")
 CARDS = ("revenue", "spend", "roi", "won", "leads", "cpl")
 
+# In this order the channels get their marks, so that a channel keeps its colour and shape on every
+# page and in every period; the eight that most companies have come first and differ most.
 CHANNELS = {
     "paid_search": "Paid search",
-    "paid_social": "Paid social",
-    "organic_search": "Organic search",
-    "organic_social": "Organic social",
     "email": "Email",
+    "organic_search": "Organic search",
+    "paid_social": "Paid social",
     "direct": "Direct",
     "referral": "Referral",
     "display": "Display",
-    "affiliate": "Affiliate",
-    "video": "Video",
+    "organic_social": "Organic social",
+    "paid_shopping": "Paid shopping",
+    "paid_video": "Paid video",
     "ai_assistant": "AI assistant",
+    "affiliates": "Affiliates",
     "sms": "SMS",
-    "crm": "CRM",
+    "cross_network": "Cross-network",
+    "paid_other": "Paid other",
+    "organic_shopping": "Organic shopping",
+    "organic_video": "Organic video",
+    "audio": "Audio",
+    "mobile_push": "Mobile push",
+    "unassigned": "Unassigned",
 }
-# The usual channels get the eight marks in a fixed order, so that a channel keeps its colour and
-# shape on every page and in every period; others fall on a mark by their name.
-_MARKS = (
-    "paid_search",
-    "email",
-    "organic_search",
-    "paid_social",
-    "direct",
-    "referral",
-    "display",
-    "organic_social",
-)
+_MARKS = {name: index for index, name in enumerate(CHANNELS)}
 
 STAGES = {
     "visit": "Visit",
@@ -227,10 +225,9 @@ def channel(name: str | None) -> str:
 
 
 def mark(name: str | None) -> int:
-    """Which of the eight colours and shapes, 0 to 7, stands for a channel."""
-    if name in _MARKS:
-        return _MARKS.index(name)
-    return crc32((name or "").encode()) % 8
+    """Which of the 64 pairs of colour and shape stands for a channel; others go by their name."""
+    known = _MARKS.get(name or "")
+    return 24 + crc32((name or "").encode()) % 40 if known is None else known
 
 
 def model(text: str) -> str:

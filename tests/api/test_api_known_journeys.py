@@ -14,13 +14,14 @@ NEWSLETTER = f"{SITE}?utm_source=newsletter&utm_medium=email"
 
 
 async def sources(service: Service, year: int, model: str, **more: str) -> dict[str | None, Json]:
-    """The rows of a year by source; what nobody earned has no row here and must be nothing."""
+    """What each source earned in a year, where it earned something; nothing may be unattributed."""
     period = {"from_": f"{year}-01-01", "to": f"{year + 1}-01-01", **more}
     answer = await service.ask("/v1/attribution", group_by="source", model=model, **period)
     assert answer["unattributed"]["conversions"] == 0
     return {
         source: {name: row[name] for name in ("conversions", "value")}
         for source, row in by(answer["rows"], "source").items()
+        if row["conversions"] or row["value"]
     }
 
 
@@ -69,7 +70,7 @@ async def test_a_visit_over_midnight_of_the_month(service: Service) -> None:
     )
     may = {"from_": "2004-05-01", "to": "2004-06-01"}
     answer = await service.ask("/v1/attribution", group_by="source", model="last_touch", **may)
-    assert [(r["source"], r["value"]) for r in answer["rows"]] == [("google", 100)]
+    assert [(row["source"], row["value"]) for row in answer["rows"]] == [("google", 100)]
 
 
 async def test_anonymous_landing_then_login_and_purchase(service: Service) -> None:

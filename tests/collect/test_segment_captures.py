@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from service.collect.identifiers import IdentifierReader
 from service.collect.native import Sender
 from service.collect.segment import read_segment
 from service.collect.segment_http import KINDS, MAX_BODY_BYTES, write_key_of
+from service.journeys.build import Configuration
+from service.journeys.mart import Mart
 from service.kit.db import make_engine
 from service.ledger.append import Batch, append
 from service.ledger.keys import Caller, create_key
@@ -177,6 +180,22 @@ def test_a_retry_adds_nothing(test_data: Path, ledger: Engine, name: str) -> Non
         assert (retry.accepted, retry.duplicates, retry.refused) == (0, 6, [])
     assert len(retries) >= 1
     assert "node" not in name or len(set(sent)) == len(sent)
+
+
+@pytest.mark.parametrize("name", ["segment-python", "segment-browser"])
+def test_only_the_page_is_a_touchpoint(test_data: Path, ledger: Engine, name: str) -> None:
+    append(ledger, [read(post) for post in requests(test_data, name)])
+    rules = Configuration(frozenset(), timedelta(minutes=30), 20, "UTC")
+    with closing(Mart(None, ledger, rules)) as mart:
+        mart.refresh()
+        with mart.reading() as tables:
+            assert tables.execute("SELECT COUNT(*) FROM touchpoints").fetchall() == [(1,)]
+            conversions = tables.execute(
+                "SELECT stage, kind, object_id FROM conversions"
+            ).fetchall()
+            people = tables.execute("SELECT COUNT(DISTINCT person_id) FROM identifier_people")
+            assert people.fetchall() == [(1,)]
+    assert conversions == [("won", "order", "o1")]
 
 
 def test_a_public_key_takes_all_but_the_order(test_data: Path) -> None:

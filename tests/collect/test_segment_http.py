@@ -26,7 +26,7 @@ def basic(text: str) -> str:
     [
         pytest.param(basic("KEY:"), {}, "KEY", id="basic"),
         pytest.param(basic("KEY"), {}, "KEY", id="no colon"),
-        pytest.param(basic("KEY").rstrip("="), {}, "KEY", id="no padding"),
+        pytest.param(basic("KEY:").rstrip("="), {}, "KEY", id="no padding"),
         pytest.param(basic("KEY:password"), {}, "KEY", id="password"),
         pytest.param(basic("KEY:"), {"writeKey": "BODY"}, "KEY", id="basic before body"),
         pytest.param("bearer KEY", {}, "KEY", id="bearer"),

@@ -160,7 +160,7 @@ def test_a_campaign_is_its_id_where_it_has_one() -> None:
         pytest.param(line(currency="BTC"), ("unknown_currency", "currency"), id="currency"),
         pytest.param(line(clicks=-1), ("out_of_range", "clicks"), id="negative clicks"),
         pytest.param(
-            line(impressions="-5"), ("wrong_type", "impressions"), id="negative impressions"
+            line(impressions="-5"), ("out_of_range", "impressions"), id="negative impressions"
         ),
         pytest.param(line(clicks=1.5), ("wrong_type", "clicks"), id="half a click"),
         pytest.param(line(cost="1"), ("unknown_field", "cost"), id="unknown field"),

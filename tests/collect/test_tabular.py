@@ -116,6 +116,12 @@ def test_a_broken_row_costs_no_other(broken: str, code: str, quoted: bool) -> No
     ]  # fmt: skip
 
 
+def test_a_line_that_comes_cut_is_never_taken_for_a_whole_one() -> None:
+    header = ",".join(f"c{n}" for n in range(11))
+    cells = ",".join(["я" * 50_000] * 11)  # 1.1 MB; cut at 1 MiB it still has eleven cells
+    assert rows(f"{header}\n{cells}\n".encode()) == [(2, "too_large")]
+
+
 def test_a_record_of_several_lines_is_refused_as_one() -> None:
     # Its second line alone would look like a row.
     text = 'a,b\n1,2,"x\n3,4\ny"\n5,6\n7,"8\n9"\n'
@@ -183,9 +189,10 @@ def test_a_name_says_that_it_is_csv(tmp_path: Path) -> None:
 @pytest.mark.parametrize("packed", [False, True])
 def test_parquet(tmp_path: Path, packed: bool) -> None:
     moment = datetime(2026, 3, 1, 10, 0, 0, 5, tzinfo=UTC)
+    nanoseconds = int(moment.timestamp()) * 10**9 + 5_678
     table = pa.table(
         {
-            "at": pa.array([moment, None], pa.timestamp("ns", "UTC")),
+            "at": pa.array([nanoseconds, None], pa.timestamp("ns", "UTC")),
             "day": pa.array([date(2026, 3, 1), None]),
             "amount": pa.array([Decimal("12.50"), None], pa.decimal128(10, 2)),
             "user": pa.array([{"id": 7}, None]),
@@ -241,5 +248,5 @@ def test_any_bytes_give_rows_or_a_clear_refusal(data: bytes, start: str) -> None
         lines = [line for line, _ in rows(start.encode() + data)]
     except (BadRequest, Refusal) as error:
         lines = [1] if error.code and error.detail else []
-        assert lines, "a refusal says what is wrong and what to do"  # noqa: PT017
+        assert lines, "a refusal says what is wrong and what to do"
     assert lines == sorted(set(lines))

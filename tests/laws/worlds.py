@@ -7,6 +7,7 @@ campaigns and nothing else (`~` in a name stands for the town): one pass over a 
 """
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import strategies as st
@@ -17,9 +18,7 @@ World = list[Statement]
 START = datetime(2026, 3, 1, 10, tzinfo=UTC)
 # Equal instants, the visit's gap of 30 minutes from both sides, a day and 90 days from both sides.
 MINUTES = (0, 1, 29, 30, 31, 60, 1440, 1441, 1470, 44640, 129600, 129601)
-MOMENTS = tuple(
-    (START + timedelta(minutes=m)).isoformat().replace("+00:00", "Z") for m in MINUTES
-)
+MOMENTS = tuple((START + timedelta(minutes=m)).isoformat().replace("+00:00", "Z") for m in MINUTES)
 DAYS = ("2026-03-01", "2026-03-02", "2026-04-01", "2026-05-30")
 SENDERS = ("crm", "web")
 PAGES = (
@@ -38,7 +37,13 @@ REFERRERS = (
     "https://blog.example/post",
 )
 CLICKS: tuple[dict[str, str], ...] = (
-    {"kind": "click", "source": "google", "medium": "cpc", "campaign": "spring", "campaign_id": "42"},
+    {
+        "kind": "click",
+        "source": "google",
+        "medium": "cpc",
+        "campaign": "spring",
+        "campaign_id": "42",
+    },
     {"kind": "email_open", "source": "news", "medium": "email"},
     {"kind": "call"},
     {"kind": "impression", "source": "facebook", "medium": "paid_social", "campaign": "spring"},
@@ -59,7 +64,13 @@ ACCOUNTS: tuple[dict[str, str], ...] = (
     {"id": "8~", "domain": "acme~.example"},
     {"id": "9~"},
 )
-AMOUNTS = (("0.01", "EUR"), ("100.00", "EUR"), ("33.33", "EUR"), ("12.345", "KWD"), ("50.00", "UAH"))
+AMOUNTS = (
+    ("0.01", "EUR"),
+    ("100.00", "EUR"),
+    ("33.33", "EUR"),
+    ("12.345", "KWD"),
+    ("50.00", "UAH"),
+)
 ITEMS = (
     [{"sku": "A", "quantity": 1, "amount": "10.00", "cost": "4.00"}],
     [{"sku": "A", "amount": "10.00", "cost": "4.00"}, {"sku": "B", "amount": "5.00"}],
@@ -128,7 +139,8 @@ page_parts = st.builds(
 pages = _event("page", identifiers=st.sampled_from(ANONYMOUS), page=page_parts)
 bots = _event(
     "page",
-    identifiers=st.sampled_from(ANONYMOUS),
+    identifiers=st.sampled_from(ANONYMOUS + NAMED),
+    account=st.sampled_from(ACCOUNTS),
     page=page_parts,
     context={"user_agent": "Googlebot/2.1 (+http://www.google.com/bot.html)"},
 )
@@ -137,7 +149,9 @@ links = _event("identify", identifiers=several(2))
 unlinks = _event(
     "unlink",
     identifiers={},
-    unlink=st.fixed_dictionaries({"left": st.sampled_from(ANONYMOUS), "right": st.sampled_from(NAMED)}),
+    unlink=st.fixed_dictionaries(
+        {"left": st.sampled_from(ANONYMOUS), "right": st.sampled_from(NAMED)}
+    ),
 )
 groups = _event("group", identifiers=several(), account=st.sampled_from(ACCOUNTS))
 leads = _event(
@@ -149,9 +163,7 @@ leads = _event(
     ),
 )  # fmt: skip
 deals = _event("deal", identifiers=several(0), deal=_deal())
-company_deals = _event(
-    "deal", identifiers={}, deal=_deal(), account=st.sampled_from(ACCOUNTS)
-)
+company_deals = _event("deal", identifiers={}, deal=_deal(), account=st.sampled_from(ACCOUNTS))
 orders = _event("order", identifiers=several(0), order=_order())
 
 
@@ -180,16 +192,16 @@ def _rates(days: tuple[str, ...]) -> World:
 
 
 @st.composite
-def worlds(draw: st.DrawFn, towns: int = 6, unlinked: bool = True, spent: bool = True) -> World:
+def worlds(draw: st.DrawFn, towns: int = 10, unlinked: bool = True, spent: bool = True) -> World:
     """Some ten statements of all kinds for each of up to `towns` towns; rates of some days, each
     stated once."""
     kinds = [pages, pages, pages, touches, touches, links, groups, leads, deals, deals,
              company_deals, orders, orders, bots]  # fmt: skip
     kinds += [unlinks] * unlinked + [spend_lines()] * spent
-    town = st.lists(st.one_of(*kinds), min_size=4, max_size=16)
+    town = st.lists(st.one_of(*kinds), min_size=5, max_size=17)
     found = [
         _in_town(statement, number)
-        for number, told in enumerate(draw(st.lists(town, min_size=1, max_size=towns)))
+        for number, told in enumerate(draw(st.lists(town, min_size=4, max_size=towns)))
         for statement in told
     ]
     return numbered(found + _rates(draw(st.sampled_from(((), DAYS[:1], DAYS[:3])))))
@@ -221,8 +233,8 @@ def deliveries(draw: st.DrawFn, world: World) -> list[tuple[World, bool]]:
     order = draw(st.permutations(range(len(world))))
     again = draw(st.lists(st.sampled_from(range(len(world))), max_size=4))
     items = [world[i] for i in [*order, *again]]
-    cuts = sorted(draw(st.sets(st.integers(1, len(items) - 1), max_size=3))) if len(items) > 1 else []
+    cuts = (
+        sorted(draw(st.sets(st.integers(1, len(items) - 1), max_size=3))) if len(items) > 1 else []
+    )
     edges = [0, *cuts, len(items)]
-    return [
-        (items[a:b], draw(st.booleans())) for a, b in zip(edges[:-1], edges[1:], strict=True)
-    ]
+    return [(items[a:b], draw(st.booleans())) for a, b in pairwise(edges)]

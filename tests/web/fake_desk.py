@@ -67,6 +67,7 @@ class FakeDesk:
         }
     )
     watermark: int = 48_211
+    first_at: str | None = "2023-01-01T00:00:00Z"
     journey_items: list[dict[str, Any]] | None = None
     touches: list[dict[str, Any]] | None = None
     reason: str | None = None
@@ -214,6 +215,9 @@ class FakeDesk:
             "unattributed_reason": self.reason,
             "meta": self.meta(question),
         }
+
+    def status(self) -> dict[str, Any]:
+        return {"first_at": self.first_at, "watermark": self.watermark}
 
     def models(self) -> list[dict[str, Any]]:
         names = ("first_touch", "last_touch", "linear", "position_based", "time_decay")

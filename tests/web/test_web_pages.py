@@ -128,6 +128,21 @@ async def test_choices_reach_the_desk_and_stay_in_the_links(
     assert query["group_by"] == "channel"
 
 
+@pytest.mark.parametrize(
+    ("first_at", "compared"),
+    [("2026-09-22T00:00:00+02:00", True), ("2026-09-23T00:00:00+02:00", False)],
+)
+async def test_days_before_the_data_are_not_compared_with(
+    reader: httpx.AsyncClient, desk: Any, first_at: str, compared: bool
+) -> None:
+    desk.first_at = first_at
+    page = (await reader.get("/")).text
+    assert ("compared with 22 Sept – 21 Oct 2026" in page) is compared
+    assert ("Not compared: the data begins on 23 Sept 2026" in page) is not compared
+    assert ("Revenue change" in page) is compared
+    assert ("Revenue is up" in page) is compared
+
+
 async def test_drill_asks_for_exactly_the_campaign(reader: httpx.AsyncClient, desk: Any) -> None:
     page = (await reader.get("/channels/paid_search")).text
     link = re.search(r'href="(/channels/paid_search\?campaign=Gr[^"]+)"', page)

@@ -186,6 +186,7 @@ def test_changes_against_the_compared_period() -> None:
     assert change("roi", 0.5, -0.25) == ("↑", "75\u00a0pp", "good")
     assert change("revenue", 5, 0) == ("", "new", "")
     assert change("revenue", -50, -100) == ("↑", "50\u00a0%", "good")
+    assert change("revenue", 17_400, 100) == ("↑", "174×", "good")
     assert change("revenue", 1001, 1000) == ("", "0\u00a0%", "")
     for new, old in ((None, 1), (1, None), (0, 0)):
         assert change("revenue", new, old) == ("", "", "")
@@ -220,7 +221,9 @@ def test_names_that_people_typed_stay_as_typed() -> None:
     assert words.channel("my_new_channel") == "My new channel"
     assert words.channel("Messe München") == "Messe München"
     assert words.mark("paid_search") == 0
-    assert words.mark("My channel") in range(8)
+    assert words.mark("My channel") in range(64)
+    signs = {charts.mark(index) for index in range(64)}
+    assert len(signs) == 64
 
 
 def test_an_unknown_column_is_refused() -> None:

@@ -9,16 +9,33 @@ FROM account_facts AS f
 JOIN set_people ON set_people.set_id = f.set_id
 JOIN sources ON sources.source_id = f.source_id;
 
-CREATE OR REPLACE TEMP TABLE domain_accounts AS
+CREATE OR REPLACE TEMP TABLE new_domain_accounts AS
 SELECT domain, MAX_BY(account_id, place) AS account_id
 FROM (
-    SELECT domain, account_id, place FROM account_evidence
-    WHERE domain IS NOT NULL AND account_id IS NOT NULL
-    UNION ALL
-    SELECT domain, account_id, 0 AS place FROM object_facts
-    WHERE domain IS NOT NULL AND account_id IS NOT NULL
+    SELECT
+        f.domain, f.account_id,
+        ROW_NUMBER() OVER (ORDER BY f.occurred_at, sources.name, f.fact_id) AS place
+    FROM (
+        SELECT source_id, fact_id, occurred_at, domain, account_id FROM account_facts
+        UNION
+        SELECT source_id, fact_id, occurred_at, domain, account_id FROM object_facts
+    ) AS f
+    JOIN sources ON sources.source_id = f.source_id
+    WHERE f.domain IS NOT NULL AND f.account_id IS NOT NULL
 ) AS named
 GROUP BY domain;
+
+-- Domains that stand for another account than before, for the deals that know no more than one.
+CREATE OR REPLACE TEMP TABLE moved_domains AS
+SELECT domain FROM (
+    SELECT domain, account_id FROM new_domain_accounts
+    EXCEPT
+    SELECT domain, account_id FROM domain_accounts
+) AS named;
+
+DELETE FROM domain_accounts;
+
+INSERT INTO domain_accounts SELECT domain, account_id FROM new_domain_accounts;
 
 CREATE OR REPLACE TEMP TABLE new_person_accounts AS
 SELECT
@@ -40,19 +57,23 @@ FROM (
     LEFT JOIN domain_accounts ON domain_accounts.domain = chosen.domain
 ) AS mapped;
 
--- Accounts that gained or lost a person, or one of whose people has news.
-CREATE OR REPLACE TEMP TABLE affected_accounts AS
-SELECT account_key FROM (
+-- Who came to an account or went from one.
+CREATE OR REPLACE TEMP TABLE moved_people AS
+SELECT person_id, account_key FROM (
     SELECT person_id, account_key FROM new_person_accounts
     EXCEPT
     SELECT person_id, account_key FROM person_accounts
 ) AS came
-UNION
-SELECT account_key FROM (
+UNION ALL
+SELECT person_id, account_key FROM (
     SELECT person_id, account_key FROM person_accounts
     EXCEPT
     SELECT person_id, account_key FROM new_person_accounts
-) AS went
+) AS went;
+
+-- Accounts that gained or lost a person, or one of whose people has news.
+CREATE OR REPLACE TEMP TABLE affected_accounts AS
+SELECT account_key FROM moved_people
 UNION
 SELECT account_key FROM new_person_accounts
 WHERE person_id IN (SELECT person_id FROM affected_people)

@@ -10,7 +10,13 @@ WHERE set_people.person_id IN (SELECT person_id FROM affected_people)
 UNION
 SELECT c.kind, c.object_id
 FROM object_contacts AS c JOIN set_people ON set_people.set_id = c.set_id
-WHERE set_people.person_id IN (SELECT person_id FROM affected_people);
+WHERE set_people.person_id IN (SELECT person_id FROM affected_people)
+UNION
+-- The account of a conversion is that of its person, or the one its domain stands for.
+SELECT c.kind, c.object_id FROM conversions AS c
+WHERE c.person_id IN (SELECT person_id FROM moved_people)
+UNION
+SELECT kind, object_id FROM object_facts WHERE domain IN (SELECT domain FROM moved_domains);
 
 INSERT INTO affected_objects
 SELECT DISTINCT f.kind, f.object_id

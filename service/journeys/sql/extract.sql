@@ -219,4 +219,5 @@ SELECT
 FROM new_facts AS f
 JOIN identifier_sets ON identifier_sets.identifiers = CAST(f.payload -> '$.identifiers' AS VARCHAR)
 WHERE (CONTAINS(f.payload, '"account":') OR CONTAINS(f.payload, '"email_domain":'))
-    AND ((f.payload -> '$.account') IS NOT NULL OR (f.payload -> '$.email_domain') IS NOT NULL);
+    AND ((f.payload -> '$.account') IS NOT NULL OR (f.payload -> '$.email_domain') IS NOT NULL)
+    AND NOT (CONTAINS(f.payload, '"bot":true') AND COALESCE(f.payload ->> '$.bot', '') = 'true');

@@ -53,6 +53,7 @@ CREATE TABLE identifier_people (
 CREATE TABLE set_people (set_id INTEGER, person_id INTEGER);
 CREATE TABLE people (person_id INTEGER, public_id VARCHAR, first_at BIGINT, known BOOLEAN);
 CREATE TABLE person_accounts (person_id INTEGER, account_key VARCHAR);
+CREATE TABLE domain_accounts (domain VARCHAR, account_id VARCHAR);
 CREATE TABLE touchpoints (
     person_id INTEGER, occurred_at BIGINT, tie INTEGER, seq BIGINT, dimension_id INTEGER,
     page_id INTEGER, ended_at BIGINT, page_views INTEGER

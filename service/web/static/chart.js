@@ -30,7 +30,7 @@ function optionsFor(data, width) {
   return {
     width,
     height: width < 520 ? 210 : 270,
-    padding: [8, 10, 0, 0],
+    padding: [8, 26, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),

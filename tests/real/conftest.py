@@ -1,0 +1,62 @@
+"""A service that listens on a free loopback port, for clients that know nothing of us."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from service.kit.db import make_engine
+from service.ledger.keys import create_key
+from service.ledger.migrate import migrate
+from service.main import create_app
+from service.settings import Settings
+
+
+@dataclass(frozen=True)
+class Running:
+    """Its address, a key with every scope, and questions asked over HTTP."""
+
+    url: str
+    key: str
+
+    def ask(self, path: str, **params: str) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {self.key}"}
+        answer = httpx.get(f"{self.url}{path}", params=params, headers=headers, timeout=30)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    settings = Settings(data_dir=tmp_path, host="127.0.0.1", port=0)
+    engine = make_engine(settings.ledger_url)
+    migrate(engine)
+    scopes = ["collect", "facts", "read", "people", "admin"]
+    key, _ = create_key(engine, "client", scopes, datetime.now(UTC))
+    engine.dispose()
+    started = threading.Event()
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: Any = None) -> None:
+            await super().startup(sockets)
+            started.set()
+
+    server = Server(
+        uvicorn.Config(create_app(settings), host="127.0.0.1", port=0, log_level="error")
+    )
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        assert started.wait(30)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield Running(f"http://127.0.0.1:{port}", key)
+    finally:
+        server.should_exit = True
+        thread.join()
