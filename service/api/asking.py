@@ -113,7 +113,7 @@ def question_of(request: Request, params: KnownNames) -> Question:
 def wait_for(text: str | None, parts: Parts) -> None:
     if text is None:
         return
-    parts.desk.wait_for(whole_number(text, "min_watermark", 0, 2**62))
+    parts.desk.include(whole_number(text, "min_watermark", 0, 2**62))
 
 
 def limit_of(request: Request, default: int, largest: int = 1000) -> int:

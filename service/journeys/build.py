@@ -75,9 +75,16 @@ def advance(
     resolve_people(mart, configuration.shared_limit)
     _build_touchpoints(mart, configuration.visit_gap // MICROSECONDS)
     parameters = {"after": after, "zone": configuration.timezone}
-    for step in ("conversions", "journeys", "spend"):
+    for step in ("conversions", "journeys"):
         run_file(mart, PACKAGE, step, parameters)
+    if _has_news(mart, "spend_facts", after) or _has_news(mart, "rate_facts", after):
+        run_file(mart, PACKAGE, "spend")
     mart.execute("UPDATE state SET watermark = ?", [watermark])
+
+
+def _has_news(mart: duckdb.DuckDBPyConnection, table: str, after: int) -> bool:
+    newest = mart.execute(f"SELECT COALESCE(MAX(seq), 0) FROM {table}").fetchall()[0][0]
+    return bool(newest > after)
 
 
 def _extract(

@@ -36,7 +36,6 @@ class Mart:
         self._url = engine.url.render_as_string(hide_password=False)
         self._memory, self._threads = memory, threads
         self._refreshing = threading.Lock()
-        self._changed = threading.Condition()
         self._connection, self._identity = self._open()
         self.watermark = self._stored_watermark()
 
@@ -70,13 +69,13 @@ class Mart:
                     cursor.execute("COMMIT")
                 finally:
                     cursor.close()
-                self._announce(target)
+                self.watermark = target
             return self.watermark
 
-    def wait_for(self, watermark: int, timeout: float) -> bool:
-        """Wait until the mart includes the ledger's seq `watermark`; False when time ran out."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self.watermark >= watermark, timeout)
+    def include(self, watermark: int) -> bool:
+        """Take in the ledger's facts up to `watermark` at least, now; False where it has not come
+        so far."""
+        return self.watermark >= watermark or self.refresh() >= watermark
 
     def rebuild(self) -> int:
         """Make the same mart anew from the ledger, beside this one, and put it in its place."""
@@ -93,7 +92,7 @@ class Mart:
                 )
                 self._reopen_if_replaced()
                 target = self.watermark
-            self._announce(target)
+            self.watermark = target
             return target
 
     def _advance(self, connection: duckdb.DuckDBPyConnection, target: int) -> None:
@@ -105,11 +104,6 @@ class Mart:
                 target,
                 self.configuration,
             )
-
-    def _announce(self, watermark: int) -> None:
-        with self._changed:
-            self.watermark = watermark
-            self._changed.notify_all()
 
     def _open(self) -> tuple[duckdb.DuckDBPyConnection, tuple[int, int]]:
         """Open the file; one of another configuration is discarded: it can be made again."""
@@ -149,7 +143,7 @@ class Mart:
             before = self._connection
             self._connection, self._identity = self._open()
             before.close()
-            self._announce(self._stored_watermark())
+            self.watermark = self._stored_watermark()
 
     def _stored_watermark(self) -> int:
         return self._watermark_of(self._connection)

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from service.attribution.catalogue import describe_models
 from service.journeys.mart import Mart
-from service.kit.errors import NotFound, Refusal
+from service.kit.errors import Refusal
 from service.kit.time import iso
 from service.ledger.read import last_seq, seq_received_by
 from service.reports import attribution as attribution_report
@@ -139,13 +139,10 @@ class ReportDesk:
             "empty": watermark == 0,
         }
 
-    def wait_for(self, watermark: int, timeout: float = 10.0) -> None:
-        """Return once the mart includes `watermark`. Raises Refusal when there is no such seq, or
-        NotFound when it takes too long."""
-        if watermark > self._mart.watermark and watermark > last_seq(self._engine):
+    def include(self, watermark: int) -> None:
+        """Make sure that answers include `watermark`. Raises Refusal when there is no such seq."""
+        if not self._mart.include(watermark):
             raise Refusal("unknown_watermark", "min_watermark", "the ledger has not come so far")
-        if not self._mart.wait_for(watermark, timeout):
-            raise NotFound("not_yet", "The mart is still taking these facts in; ask again shortly.")
 
     def _ask(
         self, kind: str, question: Question, answer: Callable[[duckdb.DuckDBPyConnection], Answer]

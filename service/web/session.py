@@ -74,7 +74,7 @@ class FolderStore:
         path.write_text(until.isoformat(), encoding="ascii")
 
     def take(self, name: str, now: datetime) -> bool:
-        fresh = True
+        fresh = self.holds(name, now)
         try:
             (self._folder / name).unlink()
         except FileNotFoundError:
