@@ -66,7 +66,8 @@ def install_errors(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)
         status, headers = error.status_code, dict(error.headers or {})
         if status == 405:
-            headers["Allow"] = ", ".join(allowed_methods(request))
+            # A mounted application, of static files, says nothing.
+            headers["Allow"] = ", ".join(allowed_methods(request) or ("GET", "HEAD"))
         code, detail = _CODES.get(status, f"http_{status}"), _DETAILS.get(status)
         return problem(status, code, detail or str(error.detail), headers)
 

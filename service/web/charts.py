@@ -122,7 +122,7 @@ def _path(points: list[Point]) -> str:
     parts, pen = [], "M"
     for point in points:
         if point is None:
-            pen = "L"
+            pen = "M"
             continue
         # A stroke of no length, so that a point between two gaps shows as a dot.
         parts.append(f"{pen}{point[0]:.1f} {point[1]:.1f}" + ("h0" if pen == "M" else ""))

@@ -233,6 +233,16 @@ async def test_every_page_carries_the_headers(reader: httpx.AsyncClient, address
     assert not re.search(r"<script(?![^>]*(src=|application/json))", answer.text)
 
 
+def test_the_policy_lets_only_our_own_files_run() -> None:
+    rules = dict(rule.split(" ", 1) for rule in CONTENT_SECURITY_POLICY.split("; "))
+    assert rules.pop("img-src") == "'self' data:"
+    assert rules.pop("require-trusted-types-for") == "'script'"
+    closed = {name for name, source in rules.items() if source == "'none'"}
+    assert closed == {"default-src", "base-uri", "frame-ancestors"}
+    assert {rules[name] for name in rules.keys() - closed} == {"'self'"}
+    assert {"script-src", "style-src", "connect-src", "font-src", "form-action"} <= rules.keys()
+
+
 async def test_chart_numbers_are_the_numbers_of_the_table(
     reader: httpx.AsyncClient, desk: Any
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.collect.identifiers import Identifier, IdentifierReader, Ignored, email_domain
+from service.collect.identifiers import Identifier, IdentifierReader, Ignored
 from service.kit.errors import Refusal
 
 SECRET = b"a secret of this one deployment."
@@ -378,30 +378,3 @@ def test_one_reader_serves_many_threads() -> None:
 def test_a_reader_needs_a_secret_and_a_country(secret: bytes, region: str, text: str) -> None:
     with pytest.raises(ValueError, match=text):
         IdentifierReader(secret, region)
-
-
-# Companies
-
-
-@pytest.mark.parametrize(
-    ("value", "domain"),
-    [
-        pytest.param("Ann@Acme.COM", "acme.com", id="lower case"),
-        pytest.param("info@acme.com", "acme.com", id="an office is in its company"),
-        pytest.param("ann@пример.рф", "xn--e1afmkfd.xn--p1ai", id="IDNA"),
-        pytest.param("ann@mail.acme.com", "mail.acme.com", id="subdomain"),
-        pytest.param("ann@notgmail.com", "notgmail.com", id="resembles a mail service"),
-        pytest.param("ann@gmail.com", None, id="gmail"),
-        pytest.param("ann@WP.pl", None, id="wp.pl"),
-        pytest.param("ann@o2.pl", None, id="o2.pl"),
-        pytest.param("ann@qq.com", None, id="qq"),
-        pytest.param("ann@mail.ru", None, id="mail.ru"),
-        pytest.param("ann@yandex.ru", None, id="yandex"),
-        pytest.param("ann@proton.me", None, id="proton"),
-        pytest.param("ann", None, id="no address"),
-        pytest.param("", None, id="empty"),
-        pytest.param("a" * 2000 + "@acme.com", None, id="too long"),
-    ],
-)
-def test_domain_of_the_company(value: str, domain: str | None) -> None:
-    assert email_domain(value) == domain
