@@ -1,6 +1,6 @@
 """The trend figure and the cards above it: the same points as numbers, sentence, table and line."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -133,58 +133,74 @@ def build_figure(
     """
     heading, keys = CHOICES.get(choice, CHOICES["money"])
     days = [date.fromisoformat(point[every]) for point in points]
-    lines: list[tuple[str, str, list[Number | None]]] = [
-        (key, METRICS[key].label, [point[key] for point in points]) for key in keys
-    ]
-    if before:
-        # Points are compared by their place: the first day with the first day.
-        old = [point[keys[0]] for point in before][: len(points)]
-        old += [None] * (len(points) - len(old))
-        lines.append(("before", f"{METRICS[keys[0]].label}, compared period", old))
-    if not any(value for _, _, values in lines for value in values):
-        days, lines = [], [(key, label, []) for key, label, _ in lines]
-    kind = METRICS[keys[0]].kind
-    numbers = [value for _, _, values in lines for value in values if value is not None]
-    whole = max((abs(float(number)) for number in numbers), default=0) >= WHOLE_FROM
-    texts = [
-        [
-            formatter.money(value, places=0 if whole else None)
-            if kind == "money"
-            else formatter.show(kind, value)
-            for value in values
-        ]
-        for _, _, values in lines
-    ]
+    lines = _lines(points, before, keys)
+    if not any(value for line in lines for value in line.values):
+        days, lines = [], [replace(line, values=[]) for line in lines]
+    metric = METRICS[keys[0]]
+    texts = _texts(lines, metric.kind, formatter)
     shown_days = [formatter.day(day) for day in days]
+    first = list(zip(lines[0].values, days, strict=True))
     return Figure(
         heading,
-        chart_summary(
-            METRICS[keys[0]],
-            list(zip(lines[0][2], days, strict=True)),
-            unattributed,
-            every,
-            formatter,
-        ),
+        chart_summary(metric, first, unattributed, every, formatter),
         every,
-        [label for _, label, _ in lines],
+        [line.label for line in lines],
         [
             (day.isoformat(), shown, [column[i] for column in texts])
             for i, (day, shown) in enumerate(zip(days, shown_days, strict=True))
         ],
-        {
-            "x": [int(datetime(d.year, d.month, d.day, tzinfo=UTC).timestamp()) for d in days],
-            "days": shown_days,
-            "kind": kind,
-            "currency": formatter.currency,
-            "locale": formatter.locale.replace("_", "-"),
-            "series": [
-                {"name": name, "label": label, "values": values, "texts": text}
-                for (name, label, values), text in zip(lines, texts, strict=True)
-            ],
-        },
-        charts.line_chart([(f"l-{name}", values) for name, _, values in reversed(lines)]),
-        [(name, label) for name, label, _ in lines],
+        _data(lines, texts, days, shown_days, metric.kind, formatter),
+        charts.line_chart([(f"l-{line.name}", line.values) for line in reversed(lines)]),
+        [(line.name, line.label) for line in lines],
     )
+
+
+@dataclass(frozen=True)
+class _Line:
+    name: str
+    label: str
+    values: list[Number | None]
+
+
+def _lines(points: list[Report], before: list[Report], keys: tuple[str, ...]) -> list[_Line]:
+    lines = [_Line(key, METRICS[key].label, [point[key] for point in points]) for key in keys]
+    if before:
+        # Points are compared by their place: the first day with the first day.
+        old = [point[keys[0]] for point in before][: len(points)]
+        old += [None] * (len(points) - len(old))
+        lines.append(_Line("before", f"{METRICS[keys[0]].label}, compared period", old))
+    return lines
+
+
+def _texts(lines: list[_Line], kind: str, formatter: Formatter) -> list[list[str]]:
+    """The numbers as shown; money of one figure is written with the same decimals throughout."""
+    if kind != "money":
+        return [[formatter.show(kind, value) for value in line.values] for line in lines]
+    known = [abs(float(value)) for line in lines for value in line.values if value is not None]
+    places = 0 if max(known, default=0) >= WHOLE_FROM else None
+    return [[formatter.money(value, places=places) for value in line.values] for line in lines]
+
+
+def _data(
+    lines: list[_Line],
+    texts: list[list[str]],
+    days: list[date],
+    shown_days: list[str],
+    kind: str,
+    formatter: Formatter,
+) -> dict[str, Any]:
+    """What the interactive chart reads; `x` is in seconds since 1970 of midnight UTC."""
+    return {
+        "x": [int(datetime(d.year, d.month, d.day, tzinfo=UTC).timestamp()) for d in days],
+        "days": shown_days,
+        "kind": kind,
+        "currency": formatter.currency,
+        "locale": formatter.locale.replace("_", "-"),
+        "series": [
+            {"name": line.name, "label": line.label, "values": line.values, "texts": text}
+            for line, text in zip(lines, texts, strict=True)
+        ],
+    }
 
 
 def _value(point: Report, key: str) -> Number | None:

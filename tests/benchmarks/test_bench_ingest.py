@@ -96,7 +96,9 @@ def test_ingest_sqlite(serve: Callable[..., Any], tmp_path: Path) -> None:
 def test_ingest_postgres(serve: Callable[..., Any], start_postgres: Callable[..., Any]) -> None:
     cluster = start_postgres(durable=True)
     writer = bare_postgres_writer(cluster)
-    found = measure(serve, "PostgreSQL", THROUGHLINE_DATABASE_URL=cluster.url(cluster.fresh_database()))
+    found = measure(
+        serve, "PostgreSQL", THROUGHLINE_DATABASE_URL=cluster.url(cluster.fresh_database())
+    )
     report("PostgreSQL ratios", batch_to_bare_writer=found["batch"] / writer)
     assert found["batch"] > 0
 

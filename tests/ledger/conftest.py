@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -21,9 +22,8 @@ def sqlite_ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="session")
-def postgres_ledger(postgres_url: str, request: pytest.FixtureRequest) -> Iterator[Engine]:
-    cluster = request.getfixturevalue("postgres_cluster")
-    engine = make_engine(cluster.url(cluster.fresh_database()))
+def postgres_ledger(postgres_cluster: Any) -> Iterator[Engine]:
+    engine = make_engine(postgres_cluster.url(postgres_cluster.fresh_database()))
     migrate(engine)
     yield engine
     engine.dispose()
