@@ -104,7 +104,7 @@ def get_trend(request: Request, caller: Reader, question: Asked, parts: NeedsPar
     "Conversions with their journeys",
     examples.JOURNEYS,
     item_rows,
-    ("channel",),
+    FILTERS,
     **PAGES,
     search=("Part of an object's id or account, or a person's id.", ""),
 )

@@ -75,8 +75,10 @@ def advance(
     resolve_people(mart, configuration.shared_limit)
     _build_touchpoints(mart, configuration.visit_gap // MICROSECONDS)
     parameters = {"after": after, "zone": configuration.timezone}
-    for step in ("conversions", "journeys"):
-        run_file(mart, PACKAGE, step, parameters)
+    run_file(mart, PACKAGE, "conversions", parameters)
+    # Journeys lie one after another in their order, as reports read them.
+    mart.execute("SET preserve_insertion_order = true")
+    run_file(mart, PACKAGE, "journeys")
     if _has_news(mart, "spend_facts", after) or _has_news(mart, "rate_facts", after):
         run_file(mart, PACKAGE, "spend")
     mart.execute("UPDATE state SET watermark = ?", [watermark])

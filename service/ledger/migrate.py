@@ -2,6 +2,7 @@
 
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 
 from alembic import command
 from alembic.config import Config
@@ -10,6 +11,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
 MIGRATION_LOCK = 0x7468726D
+# Alembic keeps the running migration in globals: one at a time in a process.
+_one_at_a_time = Lock()
 
 
 def migrations_folder() -> Path:
@@ -31,7 +34,7 @@ def alembic_config(connection: Connection) -> Config:
 
 def migrate(engine: Engine) -> None:
     """Upgrade to the newest version; does nothing where it is there already."""
-    with engine.connect() as connection:
+    with _one_at_a_time, engine.connect() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
             connection.commit()

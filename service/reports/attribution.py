@@ -103,10 +103,10 @@ def _answer(
     rest = {name: _unattributed(c, v, question.currency) for name, (c, v) in found.items()}
     covered = {
         "value": ratio(
-            first_value.total - sum(first_value.unattributed.values()), first_value.total
+            first_value.shown - sum(first_value.unattributed.values()), first_value.shown
         ),
         "conversions": ratio(
-            first_count.total - sum(first_count.unattributed.values()), first_count.total
+            first_count.shown - sum(first_count.unattributed.values()), first_count.shown
         ),
         "spend": None,
     }
@@ -114,8 +114,8 @@ def _answer(
         "rows": rows,
         "unattributed": {"models": rest} if several else next(iter(rest.values())),
         "totals": {
-            "conversions": count_to_number(first_count.total),
-            "value": to_number(first_value.total, question.currency),
+            "conversions": count_to_number(first_count.shown),
+            "value": to_number(first_value.shown, question.currency),
         },
         "meta": describe(mart, question, covered),
     }
@@ -128,7 +128,7 @@ def _answer(
 
 
 def _cell(count: int, value: int, counted: Credit, valued: Credit, currency: str) -> Cell:
-    share = ratio(value, valued.total) if valued.total else ratio(count, counted.total)
+    share = ratio(value, valued.shown) if valued.shown else ratio(count, counted.shown)
     return {
         "conversions": count_to_number(count),
         "value": to_number(value, currency),

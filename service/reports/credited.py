@@ -37,6 +37,11 @@ class Credit:
     unattributed: dict[str, int]
     total: int
 
+    @property
+    def shown(self) -> int:
+        """What rows and unattributed add up to."""
+        return self.total - self.filtered_out
+
     def __post_init__(self) -> None:
         parts = int(self.rows.sum()) + self.filtered_out + sum(self.unattributed.values())
         if parts != self.total:
@@ -51,6 +56,7 @@ class Allocation:
     def __init__(self, loaded: Loaded, question: Question, model: ModelSpec) -> None:
         self._loaded = loaded
         self._by_touch = question.basis == "touch"
+        self._filtered = bool(question.filters)
         self._weights = weigh(loaded.journeys, model, question.lookback)
         offsets = loaded.journeys.offsets
         sums = (
@@ -92,9 +98,10 @@ class Allocation:
         by_row = np.bincount(rows[kept], credit[kept], minlength=row_count).astype(np.int64)
         idle = self._loaded.in_period & ~self.has_credit
         total = int(credit.sum()) + int(amounts[idle].sum())
-        return Credit(
-            by_row, int(credit[~kept].sum()), dict(self._unattributed(amounts, idle)), total
-        )
+        left_out, unattributed = int(credit[~kept].sum()), dict(self._unattributed(amounts, idle))
+        if self._filtered:  # what nobody earned has no channel, so no filter keeps it
+            left_out, unattributed = left_out + sum(unattributed.values()), {}
+        return Credit(by_row, left_out, unattributed, total)
 
     def reasons(self) -> NDArray[np.int8]:
         """Index into REASONS per conversion; -1 where it has a touchpoint with credit."""

@@ -45,6 +45,7 @@ class Groups:
         self._facets: dict[str, Facet] = {}
         named = mart.execute(_NAMED).fetchnumpy()
         ids = named["dimension_id"]
+        self._width = int(ids.max(initial=0)) + 1
         wanted = {n for n in self.names if n in DIMENSIONS} | {
             n for n, _ in question.filters if n in DIMENSIONS
         }
@@ -86,6 +87,19 @@ class Groups:
     def labels(self) -> list[tuple[Label, ...]]:
         """One label per grouping for each row, in the order of the rows' numbers."""
         return list(self._rows)
+
+    def kept(self) -> tuple[list[int], list[int] | None]:
+        """The dimension_ids that the filters keep, and the page_ids where pages are filtered."""
+        widths = [len(f.codes) for n, f in self._facets.items() if n != "landing_page"]
+        dimensions = np.arange(max(widths, default=self._width))
+        pages: list[int] | None = None
+        for name, allowed in self._filters:
+            if name == "landing_page":
+                every = np.arange(len(self._facets[name].codes))
+                pages = every[self._allowed(name, allowed, every, every)].tolist()
+            else:
+                dimensions = dimensions[self._allowed(name, allowed, dimensions, None)]
+        return dimensions.tolist(), pages
 
     def _allowed(
         self, name: str, allowed: Sequence[str], dimension_id: Codes, page_id: Codes | None

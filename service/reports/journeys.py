@@ -11,7 +11,8 @@ from service.kit.errors import NotFound, Refusal
 from service.kit.money import count_to_number, to_number
 from service.kit.time import iso
 from service.reports.credited import MILLION, REASONS, Allocation
-from service.reports.load import MISSING, Loaded, load
+from service.reports.groups import Groups
+from service.reports.load import MISSING, Loaded, load, lookback_micros
 from service.reports.meta import describe
 from service.reports.question import Question
 
@@ -27,11 +28,12 @@ WHERE c.stage = $stage AND c.occurred_at >= $start AND c.occurred_at < $end
     AND ($before_at IS NULL OR (c.occurred_at, c.conversion_id) < ($before_at, $before_id))
     AND ($search = '' OR CONTAINS(LOWER(c.object_id), $search) OR people.public_id = $search
         OR CONTAINS(LOWER(COALESCE(c.account_key, '')), $search))
-    AND (LEN($channels) = 0 OR c.conversion_key IN (
+    AND ($dimensions IS NULL OR c.conversion_key IN (
         SELECT j.conversion_key FROM journeys AS j
-        JOIN dimensions AS d ON d.dimension_id = j.dimension_id
-        WHERE list_contains($channels, d.channel) AND j.stage = $stage
-            AND (j.of_person OR $scope = 'account')))
+        WHERE j.stage = $stage AND (j.of_person OR $scope = 'account')
+            AND j.occurred_at >= j.converted_at - $lookback
+            AND j.dimension_id IN (SELECT UNNEST($dimensions))
+            AND ($pages IS NULL OR COALESCE(j.page_id, 0) IN (SELECT UNNEST($pages)))))
 ORDER BY c.occurred_at DESC, c.conversion_id DESC
 LIMIT $limit
 """
@@ -61,10 +63,11 @@ def list_journeys(
 ) -> dict[str, Any]:
     """Conversions of the period, newest first, each with its journey in short.
 
-    `filter[channel]` keeps journeys that hold such a touchpoint. `search` looks in object ids and
+    Filters keep journeys that hold such a touchpoint. `search` looks in object ids and
     accounts, or is a person's id. Needs the table `factors`.
     """
     before_at, before_id = decode_cursor(cursor, int, str) if cursor else (None, None)
+    dimensions, pages = Groups(mart, question).kept() if question.filters else (None, None)
     rows = mart.execute(
         _LIST,
         {
@@ -74,7 +77,9 @@ def list_journeys(
             "before_at": before_at,
             "before_id": before_id,
             "search": search.strip().lower(),
-            "channels": list(dict(question.filters).get("channel", ())),
+            "dimensions": dimensions,
+            "pages": pages,
+            "lookback": lookback_micros(question),
             "scope": question.scope,
             "limit": limit + 1,
         },

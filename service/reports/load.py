@@ -59,7 +59,7 @@ def load(
     start, end = question.period.start_micros, question.period.end_micros
     last = end
     if question.basis == "touch":
-        last = FOREVER if question.lookback is None else end + question.lookback // MICROSECONDS
+        last = FOREVER if question.lookback is None else end + lookback_micros(question)
     parameters = {
         "currency": question.currency,
         "start": start if keys is None else -FOREVER,
@@ -72,11 +72,15 @@ def load(
     at = conversions["occurred_at"]
     conversions["in_period"] = (at >= start) & (at < end)
     parameters |= {
-        "lookback": FOREVER if question.lookback is None else question.lookback // MICROSECONDS,
+        "lookback": lookback_micros(question),
     }
     del parameters["currency"]
     touches = fetch_columns(mart, _TOUCHES, parameters)
     return _arrange(mart, conversions, touches)
+
+
+def lookback_micros(question: Question) -> int:
+    return FOREVER if question.lookback is None else question.lookback // MICROSECONDS
 
 
 _VALUES = f"""

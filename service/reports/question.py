@@ -1,5 +1,6 @@
 """A report's question: everything that decides its answer, read from a query string."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -98,7 +99,10 @@ class Question:
             "scope": self.scope,
             "group_by": ",".join(self.group_by),
         }
-        params |= {f"filter[{name}]": ",".join(values) for name, values in self.filters}
+        params |= {
+            f"filter[{name}]": ",".join(v.replace(",", "\\,") for v in values)
+            for name, values in self.filters
+        }
         if self.as_of is not None:
             params["as_of"] = (
                 self.as_of.isoformat() if isinstance(self.as_of, datetime) else str(self.as_of)
@@ -148,8 +152,13 @@ def _filters(params: Mapping[str, str]) -> tuple[tuple[str, tuple[str, ...]], ..
                     name,
                     f"filter by one of {', '.join(DIMENSIONS)}, landing_page",
                 )
-            found.append((dimension, tuple(sorted(v for v in value.split(",")))))
+            found.append((dimension, tuple(sorted(_values(value)))))
     return tuple(sorted(found))
+
+
+def _values(text: str) -> list[str]:
+    """The values of a comma list; a comma that belongs to a value is written `\\,`."""
+    return [v.replace("\\,", ",") for v in re.split(r"(?<!\\),", text)]
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -117,7 +117,7 @@ def _credit(
         credit = allocation.gather(amounts, rows, len(table[name]), np.asarray(chosen, bool))
         table[name] += credit.rows
         setattr(rest, name, sum(credit.unattributed.values()))
-        setattr(totals, name, credit.total - credit.filtered_out)
+        setattr(totals, name, credit.shown)
 
 
 def _by_row(rows: Ints, amounts: Ints, count: int) -> Ints:

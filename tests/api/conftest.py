@@ -1,16 +1,27 @@
 """Running services: one per module to be shared, one of a test's own, one on either database."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
+from service.kit.log import configure_log
 from tests.api.harness import Service, running
 
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _log_as_the_service_does() -> Iterator[None]:
+    """structlog's own default paints tracebacks with all their variables, which takes minutes."""
+    before = structlog.get_config()
+    configure_log()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture(scope="module")

@@ -66,9 +66,7 @@ class Service:
         """Post a body: bytes (or a stream of them) as they are, anything else as JSON."""
         raw = body if isinstance(body, bytes) or hasattr(body, "__aiter__") else orjson.dumps(body)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        response = await self.client.post(
-            path, content=raw, headers={**self.bearer(key), **named}
-        )
+        response = await self.client.post(path, content=raw, headers={**self.bearer(key), **named})
         if response.status_code in (200, 202):
             self.watermark = max(self.watermark, response.json().get("watermark", 0))
         return response

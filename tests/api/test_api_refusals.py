@@ -126,7 +126,9 @@ def two_good() -> list[Json]:
     return [touch(unique("visitor"), AT, "google/cpc") for _ in range(2)]
 
 
-@pytest.mark.parametrize(("bad", "code", "field", "says"), [*MOMENTS, *IDENTITIES, *MONEY, *NO_OBJECTS])
+@pytest.mark.parametrize(
+    ("bad", "code", "field", "says"), [*MOMENTS, *IDENTITIES, *MONEY, *NO_OBJECTS]
+)
 async def test_a_bad_value(service: Service, bad: Any, code: str, field: str, says: str) -> None:
     good = two_good()
     raw = json.dumps([good[0], bad, good[1]]).encode()
@@ -218,7 +220,10 @@ async def test_an_event_that_is_too_large(service: Service) -> None:
 
 async def test_two_hours_ahead_is_taken_and_said(service: Service) -> None:
     # An hour is a clock's business; up to 23 the moment of arrival stands for it.
-    close, ahead = click(occurred_at="2026-03-31T13:00:00Z"), click(occurred_at="2026-03-31T14:00:00Z")
+    close, ahead = (
+        click(occurred_at="2026-03-31T13:00:00Z"),
+        click(occurred_at="2026-03-31T14:00:00Z"),
+    )
     receipt = await service.tell(close, ahead)
     (said,) = receipt["adjusted"]
     assert (said["index"], said["code"], said["field"]) == (1, "clock_ahead", "occurred_at")
@@ -240,7 +245,16 @@ async def test_broken_lines_between_good_ones(service: Service) -> None:
     good = [touch(unique("visitor"), AT, "google/cpc") for _ in range(4)]
     lines = [json.dumps(g).encode() for g in good]
     body = b"\r\n".join(
-        [lines[0], b'{"id": "1", "type"', lines[1], b"", b'{"id": "\xff"}', lines[2], b"[]", lines[3]]
+        [
+            lines[0],
+            b'{"id": "1", "type"',
+            lines[1],
+            b"",
+            b'{"id": "\xff"}',
+            lines[2],
+            b"[]",
+            lines[3],
+        ]
     )
     receipt = (await service.post(body, content_type="application/x-ndjson")).json()
     assert receipt["accepted"] == 4

@@ -14,6 +14,7 @@ from service.journeys.build import Configuration
 from service.journeys.mart import Mart
 from service.ledger.append import Batch, NewFact, Receipt, append
 from service.ledger.keys import Caller, ensure_source_id
+from service.ledger.read import last_seq
 from tests.laws.worlds import SENDERS, Statement
 
 READER = IdentifierReader(b"a secret of laws", None)
@@ -50,6 +51,13 @@ class Ledger:
         receipts = append(self.engine, batches) if batches else []
         assert [r.refused for r in receipts if r.refused] == []
         return receipts
+
+    def first_seq(self) -> int:
+        with self.engine.connect() as connection:
+            return connection.execute(text("SELECT MIN(seq) FROM facts")).scalar() or 0
+
+    def last_seq(self) -> int:
+        return last_seq(self.engine)
 
     def mart(self, configuration: Configuration = CONFIGURATION) -> Mart:
         """An empty mart in memory, to follow or rebuild."""

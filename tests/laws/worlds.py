@@ -192,7 +192,9 @@ def _rates(days: tuple[str, ...]) -> World:
 
 
 @st.composite
-def worlds(draw: st.DrawFn, towns: int = 10, unlinked: bool = True, spent: bool = True) -> World:
+def worlds(
+    draw: st.DrawFn, towns: int = 10, unlinked: bool = True, spent: bool = True, rated: bool = True
+) -> World:
     """Some ten statements of all kinds for each of up to `towns` towns; rates of some days, each
     stated once."""
     kinds = [pages, pages, pages, touches, touches, links, groups, leads, deals, deals,
@@ -204,7 +206,9 @@ def worlds(draw: st.DrawFn, towns: int = 10, unlinked: bool = True, spent: bool 
         for number, told in enumerate(draw(st.lists(town, min_size=4, max_size=towns)))
         for statement in told
     ]
-    return numbered(found + _rates(draw(st.sampled_from(((), DAYS[:1], DAYS[:3])))))
+    return numbered(
+        found + _rates(draw(st.sampled_from(((), DAYS[:1], DAYS[:3]))) if rated else ())
+    )
 
 
 def _in_town(part: Any, number: int) -> Any:

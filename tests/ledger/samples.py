@@ -65,7 +65,9 @@ class Ledger:
     def append(self, *batches: Batch) -> list[Receipt]:
         return append(self.engine, batches)
 
-    def rows(self, columns: str = "fact_id, payload", table: str = "facts") -> list[tuple[Any, ...]]:
+    def rows(
+        self, columns: str = "fact_id, payload", table: str = "facts"
+    ) -> list[tuple[Any, ...]]:
         order = {"facts": "seq", "quarantine": "id"}.get(table, "1, 2")
         with self.engine.connect() as connection:
             found = connection.execute(text(f"SELECT {columns} FROM {table} ORDER BY {order}"))

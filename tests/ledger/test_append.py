@@ -11,7 +11,9 @@ from tests.ledger.samples import AT, NOW, Ledger, contents, outcome
 
 
 def test_a_fact_is_kept_as_it_came(ledger: Ledger) -> None:
-    fact = ledger.fact("e1=x", type="page", at=AT - 5, received_at=AT + 7, payload='{"ü":"\\u0000"}')
+    fact = ledger.fact(
+        "e1=x", type="page", at=AT - 5, received_at=AT + 7, payload='{"ü":"\\u0000"}'
+    )
     (receipt,) = ledger.append(Batch([fact]))
     columns = "source_id, fact_id, type, occurred_at, received_at, payload, subject"
     assert ledger.rows(columns) == [

@@ -65,7 +65,9 @@ def _check(engine: Engine, sent: list[list[list[Item]]]) -> None:
         counted[source] += count
     assert counted == received
     quarantined = Counter(ledger.rows("source_id, code", "quarantine"))
-    assert quarantined == {k: n for k, n in ledger.counts().items() if k[1] in ("bad_url", "conflict")}
+    assert quarantined == {
+        k: n for k, n in ledger.counts().items() if k[1] in ("bad_url", "conflict")
+    }
 
 
 def _batch(ledger: Ledger, request: list[Item]) -> Batch:
