@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from sqlalchemy import Engine
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import Receive, Scope, Send
 
 from service.api import admin, ingest, operations, reads, segment
 from service.api.docs import mount_docs
@@ -36,6 +37,16 @@ TAGS = [
     {"name": "administration", "description": "Sources, keys, the quarantine."},
     {"name": "operations", "description": "For whoever runs the service."},
 ]
+
+
+class GzipAnswers(GZipMiddleware):
+    """Compresses what is read; receipts are short and their senders many."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "POST":
+            await self.app(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def configuration_of(settings: Settings) -> Configuration:
@@ -135,7 +146,7 @@ def create_app(
         app.include_router(admin.router)
         mount_docs(app)
         mount_web(app)
-    app.add_middleware(GZipMiddleware, minimum_size=2048)
+    app.add_middleware(GzipAnswers, minimum_size=2048)
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]
     return app
 

@@ -50,8 +50,7 @@ async def store(parts: Parts, batch: Batch) -> Receipt:
     """Write the batch; returns once it is on disk. An empty batch is answered at once."""
     if not batch.facts and not batch.refused:
         return Receipt(watermark=parts.writer.watermark)
-    # Shielded: a request that is given up must not cancel what the writer has in hand.
-    receipt = await asyncio.shield(asyncio.wrap_future(parts.writer.submit(batch)))
+    receipt = await asyncio.wrap_future(parts.writer.submit(batch))
     parts.follower.hint()
     return receipt
 

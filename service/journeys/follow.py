@@ -8,7 +8,10 @@ from service.kit.log import log
 
 # Other processes may write to the ledger too; without a hint we look this often.
 LOOK_EVERY_SECONDS = 1.0
-REST = 4.0
+# Rest between refreshes, as a multiple of what the last one took: long while facts still show up
+# within two seconds, and then at least three times.
+LONG_REST, REST = 8.0, 3.0
+REST_WITHIN_PROMISE_SECONDS = 1.3
 WAIT_AFTER_FAILURE_SECONDS = 5.0
 
 
@@ -45,8 +48,9 @@ class Follower:
                 return
             self._refresh()
             # What arrives meanwhile is taken in together; a refresh has its fixed cost, of which
-            # the intake shall not feel more than a fifth. Whoever cannot wait refreshes himself.
-            self._stopping.wait(max(self._interval, REST * self.last_seconds))
+            # the intake shall feel little. Whoever cannot wait refreshes himself.
+            rest = min(LONG_REST * self.last_seconds, REST_WITHIN_PROMISE_SECONDS)
+            self._stopping.wait(max(self._interval, rest, REST * self.last_seconds))
 
     def _refresh(self) -> None:
         started = time.perf_counter()

@@ -5,6 +5,7 @@ bounds how many events a second one process can take.
 """
 
 from collections.abc import Sequence
+from itertools import chain
 
 from sqlalchemy import Connection
 
@@ -13,7 +14,14 @@ Row = tuple[int, str, str, int, int, str, str | None]
 
 _COLUMNS = "source_id, fact_id, type, occurred_at, received_at, payload, subject"
 _IGNORE = "ON CONFLICT (source_id, fact_id) DO NOTHING"
-_SQLITE = f"INSERT INTO facts ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?) {_IGNORE}"
+_ROW = "(?, ?, ?, ?, ?, ?, ?)"
+# Rows of one SQLite statement. The driver lets other threads run during each statement and then
+# queues up for the interpreter again: row by row the writer would wait more than it writes.
+_AT_ONCE = (256, 64, 16, 4, 1)
+_SQLITE = {
+    rows: f"INSERT INTO facts ({_COLUMNS}) VALUES {', '.join([_ROW] * rows)} {_IGNORE}"
+    for rows in _AT_ONCE
+}
 _POSTGRESQL = (
     f"INSERT INTO facts ({_COLUMNS}) SELECT {_COLUMNS} FROM unnest("
     "%s::int[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::text[]) "
@@ -42,13 +50,23 @@ def insert_facts(connection: Connection, rows: Sequence[Row]) -> set[tuple[int, 
         columns = tuple(list(column) for column in zip(*rows, strict=True))
         inserted = connection.exec_driver_sql(_POSTGRESQL, columns).rowcount
     else:
-        inserted = connection.exec_driver_sql(_SQLITE, list(rows)).rowcount
+        inserted = _insert_in_sqlite(connection, rows)
     if inserted == len(rows):
         return None
     fresh = connection.exec_driver_sql(
         f"SELECT source_id, fact_id FROM facts WHERE seq > {before:d}"
     )
     return {(source_id, fact_id) for source_id, fact_id in fresh}
+
+
+def _insert_in_sqlite(connection: Connection, rows: Sequence[Row]) -> int:
+    inserted = start = 0
+    for size in _AT_ONCE:
+        while len(rows) - start >= size:
+            values = tuple(chain.from_iterable(rows[start : start + size]))
+            inserted += connection.exec_driver_sql(_SQLITE[size], values).rowcount
+            start += size
+    return inserted
 
 
 def add_counts(connection: Connection, rows: Sequence[tuple[int, str, int]]) -> None:

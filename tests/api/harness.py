@@ -6,7 +6,7 @@ for; every event gets an id of its own.
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -50,7 +50,6 @@ class Service:
     keys: dict[str, str]
     clock: Clock
     watermark: int = 0
-    _seen: set[int] = field(default_factory=set)
 
     @property
     def parts(self) -> Parts:
@@ -140,10 +139,10 @@ def event(kind: str, at: str, who: str | Json | None, **parts: Any) -> Json:
     return {"id": unique("event"), "type": kind, "occurred_at": at, **named, **parts}
 
 
-def touch(who: str | Json, at: str, channel: str | None = None, **fields: Any) -> Json:
-    """A click; `channel` is `source/medium`, or None for one that says nothing of itself."""
-    if channel is not None:
-        source, _, medium = channel.partition("/")
+def touch(who: str | Json, at: str, via: str | None = None, **fields: Any) -> Json:
+    """A click; `via` is `source/medium`, or None for one that says nothing of itself."""
+    if via is not None:
+        source, _, medium = via.partition("/")
         fields = {"source": source, **({"medium": medium} if medium else {}), **fields}
     return event("touch", at, who, touch=fields)
 

@@ -17,6 +17,7 @@ from tests.api.whole_events import PARTS, RATE, SPEND, whole
 
 pytestmark = pytest.mark.anyio
 TAKERS = ("/v1/events", "/v1/spend", "/v1/rates")
+SEGMENT = ("/v1/batch", "/v1/track")
 READS = (
     "/v1/attribution",
     "/v1/roi",
@@ -119,7 +120,7 @@ def check_receipt(response: httpx.Response, items: int) -> None:
         assert all(r["code"] and r["detail"] and 0 <= r["index"] < items for r in rejected)
 
 
-@pytest.mark.parametrize("path", TAKERS)
+@pytest.mark.parametrize("path", [*TAKERS, *SEGMENT])
 @few
 @given(body=st.one_of(st.binary(max_size=60), st.lists(words).map(lambda w: ",".join(w).encode())))
 async def test_any_bytes(service: Service, path: str, body: bytes) -> None:
@@ -130,13 +131,19 @@ async def test_any_bytes(service: Service, path: str, body: bytes) -> None:
 @few
 @given(value=values)
 async def test_any_json(service: Service, path: str, value: Any) -> None:
-    check_receipt(
-        await service.post(as_json(value), path), len(value) if isinstance(value, list) else 1
-    )
+    items = len(value) if isinstance(value, list) else 1
+    check_receipt(await service.post(as_json(value), path), items)
+
+
+@pytest.mark.parametrize("path", SEGMENT)
+@few
+@given(value=values | st.fixed_dictionaries({"batch": values, "anonymousId": values}))
+async def test_any_segment_json(service: Service, path: str, value: Any) -> None:
+    check(await service.post(as_json(value), path))
 
 
 @pytest.mark.parametrize("path", TAKERS)
-@settings(few, max_examples=80)
+@few
 @given(items=st.lists(spoilt(), min_size=1, max_size=4))
 async def test_spoilt_items(service: Service, path: str, items: list[Any]) -> None:
     check_receipt(await service.post(as_json(items), path), len(items))
@@ -175,8 +182,9 @@ likely = {
 
 
 @st.composite
-def questions(draw: st.DrawFn, path: str) -> dict[str, str]:
-    """Parameters that the path knows, mostly with values that make sense, now and then others."""
+def questions(draw: st.DrawFn) -> tuple[str, dict[str, str]]:
+    """An address with parameters that it knows, mostly such as make sense, now and then others."""
+    path = draw(st.sampled_from([*READS, *READS, *OTHERS]))
     names = [*(REPORTED if path in READS else []), *OWN.get(path, [])]
     names += FILTERED if path in READS and path not in OWN else []
     asked = draw(st.lists(st.sampled_from(names or ["tz"]), max_size=6, unique=True))
@@ -185,17 +193,15 @@ def questions(draw: st.DrawFn, path: str) -> dict[str, str]:
         found[draw(st.sampled_from(asked))] = draw(st.text(max_size=12))
     if draw(st.integers(0, 5)) == 0:
         found[draw(st.text(min_size=1, max_size=8))] = draw(words)
-    return found
+    endings = ["", "", ".csv", ".parquet", ".arrow", ".xml"] if path in READS else [""]
+    return path + draw(st.sampled_from(endings)), found
 
 
-@pytest.mark.parametrize("path", [*READS, *OTHERS])
-@settings(few, max_examples=30)
-@given(data=st.data())
-async def test_any_question(service: Service, path: str, data: st.DataObject) -> None:
-    params = data.draw(questions(path))
-    ending = data.draw(st.sampled_from(["", "", ".csv", ".parquet", ".xml"]))
-    address = path + (ending if path in READS else "")
-    check(await service.client.get(address, params=params, headers=service.bearer("everything")))
+@settings(few, max_examples=250)
+@given(question=questions())
+async def test_any_question(service: Service, question: tuple[str, dict[str, str]]) -> None:
+    path, params = question
+    check(await service.client.get(path, params=params, headers=service.bearer("everything")))
 
 
 @pytest.mark.parametrize("name", ["as_of", "min_watermark"])

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -24,10 +25,9 @@ def _free_port() -> int:
         return port
 
 
-@pytest.fixture(scope="session")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The environment of somebody who reads the documents beside a running service."""
-    folder = tmp_path_factory.mktemp("documents")
+@contextmanager
+def serving(folder: Path) -> Iterator[dict[str, str]]:
+    """Run `throughline serve` in a folder; gives the environment of somebody who reads beside it."""
     port = _free_port()
     environment = {
         # The commands of the documents are those of this very installation.
@@ -49,6 +49,20 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
     finally:
         service.terminate()
         service.wait(30)
+
+
+@pytest.fixture(scope="session")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A reader of pages whose facts lie in years of their own and have ids of their own."""
+    with serving(tmp_path_factory.mktemp("documents")) as environment:
+        yield environment
+
+
+@pytest.fixture
+def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A reader who has done nothing yet."""
+    with serving(tmp_path_factory.mktemp("newcomer")) as environment:
+        yield environment
 
 
 def wait_until(

@@ -15,8 +15,8 @@ from tests.docs.pages import ANYTHING, ROOT, SET_UP, Block, blocks_of, expected_
 
 WALKTHROUGHS = ROOT / "docs" / "walkthroughs"
 SECONDS = 120
-# One service for all pages: their facts lie in different years and have ids of their own.
-pytestmark = pytest.mark.xdist_group("docs")
+# Pages that share a service are followed by one worker.
+SHARED = pytest.mark.xdist_group("docs")
 
 
 def follow(page: Path, environment: dict[str, str], folder: Path) -> int:
@@ -39,8 +39,9 @@ def follow(page: Path, environment: dict[str, str], folder: Path) -> int:
 
 def _type(block: Block, state: Path, environment: dict[str, str], folder: Path) -> str:
     """Run a block in a shell that knows what the blocks before exported. Nobody reads as fast as the
-    mart follows: it has taken in by then what the block before brought."""
-    wait_until(environment["THROUGHLINE_URL"], lambda status: status["behind"] == 0)
+    mart follows: who asks for a report has waited until it took in what the blocks before brought."""
+    if "--data" not in block.text:
+        wait_until(environment["THROUGHLINE_URL"], lambda status: status["behind"] == 0)
     script = f'set -euo pipefail\nsource "{state}"\n{block.text}export -p > "{state}"\n'
     done = subprocess.run(
         ["bash", "-c", script],
@@ -51,7 +52,9 @@ def _type(block: Block, state: Path, environment: dict[str, str], folder: Path) 
         timeout=SECONDS,
         check=False,
     )
-    assert done.returncode == 0, f"{block.place} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+    assert done.returncode == 0, (
+        f"{block.place} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+    )
     return done.stdout
 
 
@@ -64,31 +67,36 @@ def _compare(shown: Block, printed: str) -> None:
         assert re.fullmatch(pattern, printed.replace("\r\n", "\n")), f"{shown.place}:\n{printed}"
 
 
+@SHARED
 def test_readme(reader: dict[str, str], clone: Path) -> None:
     assert follow(ROOT / "README.md", reader, clone) > 0
     assert (clone / "roi.csv").read_text().startswith('"channel","campaign","spend"')
     assert (clone / "roi.parquet").read_bytes()[:4] == b"PAR1"
 
 
+@SHARED
 def test_api_guide(reader: dict[str, str], clone: Path) -> None:
     assert follow(ROOT / "docs" / "api.md", reader, clone) > 0
 
 
+@SHARED
 def test_python_walkthrough(reader: dict[str, str], clone: Path) -> None:
     assert follow(WALKTHROUGHS / "segment-python.md", reader, clone) > 0
 
 
-def test_touchpoints_walkthrough(reader: dict[str, str], clone: Path, test_data: Path) -> None:
+def test_touchpoints_walkthrough(newcomer: dict[str, str], clone: Path, test_data: Path) -> None:
     shutil.copy(test_data / "data" / "touchpoints.csv.gz", clone)
-    assert follow(WALKTHROUGHS / "touchpoints-csv.md", reader, clone) > 0
+    assert follow(WALKTHROUGHS / "touchpoints-csv.md", newcomer, clone) > 0
 
 
+@SHARED
 def test_olist_walkthrough(reader: dict[str, str], clone: Path, test_data: Path) -> None:
     for name in ("leads.csv", "deals.csv"):
         shutil.copy(test_data / "data" / "olist" / name, clone)
     assert follow(WALKTHROUGHS / "olist.md", reader, clone) > 0
 
 
+@SHARED
 def test_node_walkthrough(reader: dict[str, str], clone: Path) -> None:
     modules = os.environ.get("THROUGHLINE_TEST_NODE_MODULES")
     if not modules or not (Path(modules) / "@segment" / "analytics-node").is_dir():
@@ -108,7 +116,9 @@ def test_every_page_with_commands_is_followed() -> None:
         "segment-node.md",
     }  # fmt: skip
     for name in followed:
-        asked = [b.place for b in blocks_of(ROOT / name) if b.language in ("bash", "console", "http")]
+        asked = [
+            b.place for b in blocks_of(ROOT / name) if b.language in ("bash", "console", "http")
+        ]
         assert asked == [], "commands are written in blocks of `sh`, which are run"
 
 

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.laws.ledgers import Ledger
 
+# Making a failing world smaller takes minutes: not while others wait.
+HASTY = (Phase.explicit, Phase.reuse, Phase.generate)
 Check = Callable[[Ledger, st.DataObject], None]
 
 
@@ -30,9 +32,13 @@ def law(sqlite: int, postgres: int) -> Callable[[Check], Callable[..., None]]:
                 check(ledger.empty(), data)
 
             example.__name__ = check.__name__  # each law remembers its own failures
-            settings(max_examples=examples)(given(st.data())(example))()
+            settings(max_examples=examples, phases=_phases())(given(st.data())(example))()
 
         test.__name__, test.__doc__ = check.__name__, check.__doc__
         return test
 
     return decorate
+
+
+def _phases() -> tuple[Phase, ...]:
+    return HASTY if settings().derandomize else (*HASTY, Phase.shrink)

@@ -25,6 +25,7 @@ CONFIGURATION = Configuration(
     shared_limit=20,
     timezone="UTC",
 )
+RATE_DAYS = 7
 READERS = {"spend": to_spend_fact, "rate": to_rate_fact}
 
 
@@ -44,6 +45,11 @@ class Ledger:
         self.arrivals = 0
         return self
 
+    def cut_after(self, seq: int) -> None:
+        """Make a ledger that ended with this seq."""
+        with self.engine.begin() as connection:
+            connection.execute(text("DELETE FROM facts WHERE seq > :seq"), {"seq": seq})
+
     def send(self, statements: Iterable[Statement]) -> list[Receipt]:
         """Append them in their order, each a request of its own, in one transaction."""
         self.arrivals += 1
@@ -51,6 +57,10 @@ class Ledger:
         receipts = append(self.engine, batches) if batches else []
         assert [r.refused for r in receipts if r.refused] == []
         return receipts
+
+    def name_of(self, statement: Statement) -> str:
+        """The id of the statement's fact."""
+        return self._fact(statement).fact_id
 
     def first_seq(self) -> int:
         with self.engine.connect() as connection:

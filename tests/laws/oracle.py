@@ -49,7 +49,9 @@ def place(statement: Statement) -> Place:
 
 def stored(identifiers: Mapping[str, str]) -> list[str]:
     """As the ledger names them: those that name a person first."""
-    found = [(kind not in KNOWN, kind, READER.read(kind, value)) for kind, value in identifiers.items()]
+    found = [
+        (kind not in KNOWN, kind, READER.read(kind, value)) for kind, value in identifiers.items()
+    ]
     return [f"{kind}:{one.value}" for _, kind, one in sorted(found, key=lambda f: f[:2]) if one]
 
 
@@ -165,31 +167,59 @@ def _touches(person: str, touches: list[Statement]) -> Iterable[Contact]:
 
 @dataclass
 class Conversion:
-    """An object that reached a stage; amounts are (part, minor units, currency, occurred_at)."""
+    """An object that reached a stage; amounts are (part, minor units, currency, occurred_at).
+
+    `lead_stages`: when its lead, or else the first lead of its people, was created and became mql
+    and sql; not what came after the conversion.
+    """
 
     conversion_id: str
     occurred_at: int
     state: str | None
     people: set[str]
     person: str | None
-    amounts: list[tuple[str, int, str, int]] = field(default_factory=list)
+    lead_stages: tuple[int | None, ...]
+    amounts: list[tuple[str, int, str, int]]
 
 
 def conversions_of(world: World, people: People) -> dict[str, Conversion]:
     """Every stage that a lead, deal or order has reached by all that was said of it."""
     told: dict[tuple[str, str], list[Statement]] = defaultdict(list)
-    for statement in sorted((s for s in world if s["kind"] in ("lead", "deal", "order")), key=place):
+    for statement in sorted(
+        (s for s in world if s["kind"] in ("lead", "deal", "order")), key=place
+    ):
         told[statement["kind"], statement[statement["kind"]]["id"]].append(statement)
     found = {}
     for (kind, name), statements in told.items():
-        lead = next((s[kind]["lead_id"] for s in reversed(statements) if "lead_id" in s[kind]), None)
-        who = _concerned(statements, told.get(("lead", lead), []), people)
+        lead = next(
+            (s[kind]["lead_id"] for s in reversed(statements) if "lead_id" in s[kind]), None
+        )
+        of_lead = told.get(("lead", lead), [])
+        who = _concerned(statements, of_lead, people)
         state = next((_stage(s) for s in reversed(statements) if _stage(s)), None)
+        own = statements if kind == "lead" else of_lead
+        theirs = [] if kind == "lead" else [
+            s for s in world if s["kind"] == "lead" and people.of(s["identifiers"]) in who
+        ]  # fmt: skip
         for stage, at, amounts in _STAGES[kind](statements):
             found[f"{stage}:{kind}:{name}"] = Conversion(
-                f"{stage}:{kind}:{name}", at, state, set(who), _main(who, people), amounts
-            )
+                f"{stage}:{kind}:{name}", at, state, set(who), _main(who, people),
+                tuple(_lead_stages_by(at, own, theirs)), amounts,
+            )  # fmt: skip
     return found
+
+
+def _lead_stages_by(
+    end: int, own: list[Statement], theirs: list[Statement]
+) -> Iterable[int | None]:
+    theirs = [s for s in theirs if micros(s["occurred_at"]) <= end]
+    for stages in (("lead", "mql", "sql", "rejected"), ("mql", "sql"), ("sql",)):
+        at = [
+            min((micros(s["occurred_at"]) for s in told if _stage(s) in stages), default=None)
+            for told in (own, theirs)
+        ]
+        first = at[1] if at[0] is None else at[0]
+        yield first if first is not None and first <= end else None
 
 
 def _stage(statement: Statement) -> str | None:

@@ -86,7 +86,7 @@ def test_steps_need_not_end_where_batches_do(ledger: Ledger, data: st.DataObject
     once.close()
 
 
-@law(sqlite=4, postgres=1)
+@law(sqlite=4, postgres=2)
 def test_who_is_who_may_be_learned_late(ledger: Ledger, data: st.DataObject) -> None:
     """People merged and accounts named after everything happened = known from the start."""
     world = data.draw(worlds())
@@ -98,7 +98,7 @@ def test_who_is_who_may_be_learned_late(ledger: Ledger, data: st.DataObject) -> 
     mart.close()
 
 
-@law(sqlite=4, postgres=1)
+@law(sqlite=4, postgres=2)
 def test_restated_spend_is_spend_stated_right(ledger: Ledger, data: st.DataObject) -> None:
     """Lines and rates posted anew, back and forth = only their last figures posted, once."""
     lines = data.draw(st.lists(spend_lines(stated=False), min_size=3, max_size=7))

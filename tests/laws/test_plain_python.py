@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.laws import oracle
 from tests.laws.laws import law
 from tests.laws.ledgers import Ledger, public_dump
-from tests.laws.worlds import MOMENTS, World, numbered, worlds
+from tests.laws.worlds import worlds
 
 Row = tuple[Any, ...]
 
@@ -24,13 +24,14 @@ def test_people_visits_journeys_and_conversions(ledger: Ledger, data: st.DataObj
     conversions = oracle.conversions_of(world, people)
     assert {row[3]: row[0] for row in dump["people"]} == people.person_of
     assert _touchpoints(dump["touchpoints"]) == sorted(
-        (person, n, c[0], *c[3:])
-        for person, own in contacts.items()
-        for n, c in enumerate(own, 1)
+        (person, n, c[0], *c[3:]) for person, own in contacts.items() for n, c in enumerate(own, 1)
     )
-    assert sorted((row[0], row[4], row[11], row[12]) for row in dump["conversions"]) == sorted(
+    assert sorted((row[0], row[4], row[-2], row[-1]) for row in dump["conversions"]) == sorted(
         ((c.conversion_id, c.occurred_at, c.state, c.person) for c in conversions.values()),
     )
+    assert {row[0]: row[8:11] for row in dump["conversions"]} == {
+        c.conversion_id: c.lead_stages for c in conversions.values()
+    }
     assert sorted(dump["conversion_people"]) == sorted(
         (c.conversion_id, person) for c in conversions.values() for person in c.people
     )

@@ -191,6 +191,11 @@ def _rates(days: tuple[str, ...]) -> World:
     ]
 
 
+def _many(of: st.SearchStrategy[Any], most: int) -> st.SearchStrategy[list[Any]]:
+    """Up to `most` of them, each number as likely: lists are short by themselves."""
+    return st.integers(1, most).flatmap(lambda n: st.lists(of, min_size=n, max_size=n))
+
+
 @st.composite
 def worlds(
     draw: st.DrawFn, towns: int = 10, unlinked: bool = True, spent: bool = True, rated: bool = True
@@ -200,10 +205,10 @@ def worlds(
     kinds = [pages, pages, pages, touches, touches, links, groups, leads, deals, deals,
              company_deals, orders, orders, bots]  # fmt: skip
     kinds += [unlinks] * unlinked + [spend_lines()] * spent
-    town = st.lists(st.one_of(*kinds), min_size=5, max_size=17)
+    town = _many(st.one_of(*kinds), 18)
     found = [
         _in_town(statement, number)
-        for number, told in enumerate(draw(st.lists(town, min_size=4, max_size=towns)))
+        for number, told in enumerate(draw(_many(town, towns)))
         for statement in told
     ]
     return numbered(

@@ -1,0 +1,126 @@
+"""The parts of the documents that are made from the code: settings, and what the models compute.
+
+`python -m tests.docs.generated` writes them anew between their marks; a test compares.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from service.attribution.catalogue import describe_models
+from service.kit.money import to_text
+from service.settings import Settings
+from tests.docs.pages import ROOT
+
+CURRENCY = "EUR"
+
+
+def settings_table() -> str:
+    """One row a setting: its environment variable, default and meaning."""
+    rows = [
+        f"| `THROUGHLINE_{name.upper()}` | {default_of(field.default)} | {field.description} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    return "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows])
+
+
+def default_of(value: object) -> str:
+    """A default as a reader would write it; durations in seconds."""
+    if value is None or value == "":
+        return "empty"
+    if isinstance(value, timedelta):
+        return f"`{value.total_seconds():g}`"
+    return f"`{value}`"
+
+
+def model_sections() -> str:
+    """A section a model: what it computes, its parameters, variants, edge cases and examples."""
+    return "\n\n".join("\n\n".join(_section(model)) for model in describe_models())
+
+
+def _section(model: dict[str, Any]) -> list[str]:
+    default = ", the default" if model["is_default"] else ""
+    parts = [
+        f"### {model['title']}",
+        f"`{model['name']}`, version {model['version']}{default}. {model['description']}",
+        f"Weights: `{model['formula']}`",
+    ]
+    if model["parameters"]:
+        parts.append(_table("parameter | default | meaning", map(_parameter, model["parameters"])))
+    if model["presets"]:
+        parts.append(_table("variant | parameters | after", map(_preset, model["presets"])))
+    parts.append("\n".join(f"- {case}" for case in model["edge_cases"]))
+    parts.append(
+        _table(
+            "example | value | touches, oldest first, and what they get | why",
+            map(_example, model["examples"]),
+        )
+    )
+    parts.append(f"Source: {_linked(model['source'])}.")
+    return parts
+
+
+def _table(head: str, rows: Any) -> str:
+    width = head.count("|") + 1
+    return "\n".join([f"| {head} |", "|" + "---|" * width, *rows])
+
+
+def _parameter(parameter: dict[str, Any]) -> str:
+    default = parameter["default"]
+    shown = str(default).lower() if isinstance(default, bool) else default
+    meaning = parameter["meaning"]
+    if parameter["choices"]:
+        meaning += f": {', '.join(f'`{choice}`' for choice in parameter['choices'])}"
+    return f"| `{parameter['name']}` | {'none' if default is None else f'`{shown}`'} | {meaning} |"
+
+
+def _preset(preset: dict[str, Any]) -> str:
+    values = " ".join(f"`{name}={value}`" for name, value in preset["parameters"].items())
+    return f"| `{preset['name']}` | {values} | {preset['note']} {_linked(preset['source'])} |"
+
+
+def _linked(source: str) -> str:
+    return f"<{source}>" if source.startswith("https://") else source
+
+
+def _example(example: dict[str, Any]) -> str:
+    """Participation gives marks where the others divide money."""
+    marks = example["model"] == "participation"
+    pairs = zip(example["touches"], example["credit"], strict=True)
+    lines = [
+        f"{touch['channel']}, {_days(touch['days_before'])}: {credit if marks else _money(credit)}"
+        for touch, credit in pairs
+    ]
+    lines += [f"({name} {_days(days)})" for name, days in example["milestones"].items()]
+    lines += [f"(lookback {example['lookback']})"] if example["lookback"] else []
+    value = "" if marks else _money(example["value"])
+    return f"| `{example['model']}` | {value} | {'<br>'.join(lines)} | {example['note']} |"
+
+
+def _money(minor: int) -> str:
+    return to_text(minor, CURRENCY)
+
+
+def _days(days: float) -> str:
+    return f"{days:g} d before" if days else "at the conversion"
+
+
+PARTS = {
+    ROOT / "docs" / "configuration.md": ("settings", settings_table),
+    ROOT / "docs" / "models.md": ("models", model_sections),
+}
+
+
+def renewed(page: Path) -> str:
+    """The page with its generated part made anew."""
+    name, make = PARTS[page]
+    begin, end = f"<!-- {name}: made from the code -->\n", f"\n<!-- {name}: end -->"
+    before, _, rest = page.read_text().partition(begin)
+    _, mark, after = rest.partition(end)
+    assert mark, f"{page.name} has no marks for its {name}"
+    return f"{before}{begin}\n{make()}\n{mark}{after}"
+
+
+if __name__ == "__main__":
+    for document in PARTS:
+        document.write_text(renewed(document))
