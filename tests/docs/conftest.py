@@ -15,7 +15,7 @@ import pytest
 
 from tests.docs.pages import ROOT
 
-WAIT_SECONDS = 120
+WAIT_SECONDS = 300
 
 
 def _free_port() -> int:

@@ -177,7 +177,7 @@ def _anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
-def test_examples_of_json_are_json() -> None:
+def test_toml_and_python_can_be_read() -> None:
     for page in documents():
         for block in blocks_of(page):
             if block.language == "toml":
@@ -213,7 +213,8 @@ def _commands_of(command: Any) -> dict[str, Any]:
 
 
 def _check_command(root: Any, words: list[str], place: str) -> str:
-    command, path = root, []
+    command: Any = root
+    path: list[str] = []
     while commands := _commands_of(command):
         path.append(words[len(path)])
         assert path[-1] in commands, f"{place}: throughline {' '.join(words)}"
@@ -258,9 +259,10 @@ def test_every_dependency_has_a_licence_and_a_reason() -> None:
 def _declared_licence(name: str) -> str | None:
     """The SPDX expression of an installed package, where it declares one."""
     try:
-        return metadata(name).get("License-Expression")
+        declared = metadata(name).json.get("license_expression")
     except PackageNotFoundError:
         return None
+    return str(declared) if declared else None
 
 
 def test_what_the_browser_gets_is_listed() -> None:

@@ -14,7 +14,7 @@ from tests.docs.conftest import wait_until
 from tests.docs.pages import ANYTHING, ROOT, SET_UP, Block, blocks_of, expected_json, missing
 
 WALKTHROUGHS = ROOT / "docs" / "walkthroughs"
-SECONDS = 120
+SECONDS = 300
 # Pages that share a service are followed by one worker.
 SHARED = pytest.mark.xdist_group("docs")
 

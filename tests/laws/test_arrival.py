@@ -9,7 +9,7 @@ from service.journeys.build import Configuration
 from service.journeys.mart import Mart
 from tests.laws.laws import law
 from tests.laws.ledgers import CONFIGURATION, Dump, Ledger, public_dump, whole_dump
-from tests.laws.worlds import World, deliveries, spend_lines, worlds
+from tests.laws.worlds import DAYS, World, deliveries, spend_lines, worlds
 
 
 def _configuration(data: st.DataObject) -> Configuration:
@@ -101,7 +101,7 @@ def test_who_is_who_may_be_learned_late(ledger: Ledger, data: st.DataObject) -> 
 @law(sqlite=4, postgres=2)
 def test_restated_spend_is_spend_stated_right(ledger: Ledger, data: st.DataObject) -> None:
     """Lines and rates posted anew, back and forth = only their last figures posted, once."""
-    lines = data.draw(st.lists(spend_lines(stated=False), min_size=3, max_size=7))
+    lines = data.draw(st.lists(spend_lines(stated=False, days=DAYS[:1]), min_size=3, max_size=7))
     rates = [
         {"kind": "rate", "sender": "crm", "date": "2026-03-01", "base": "EUR", "quote": "UAH"}
         | {"rate": rate}

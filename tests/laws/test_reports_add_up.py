@@ -58,7 +58,7 @@ questions = st.builds(
     Question,
     period=st.sampled_from((EVER, EVER, FIRST_DAY)),
     currency=st.sampled_from(("EUR", "EUR", "UAH")),
-    conversion=st.sampled_from(STAGES),
+    conversion=st.sampled_from((*STAGES, "won", "won")),
     models=st.sampled_from(MODELS).map(parse_models),
     lookback=st.sampled_from(LOOKBACKS),
     basis=st.sampled_from(BASES),

@@ -162,7 +162,7 @@ LEFT JOIN person_leads ON person_leads.conversion_key = reached.conversion_key;
 -- What a conversion is worth, part by part, each with the moment whose exchange rate holds for it.
 INSERT INTO conversion_amounts
 SELECT conversion_key, part, amount_minor, currency, occurred_at,
-    STRFTIME(TIMEZONE($zone, TO_TIMESTAMP(occurred_at / 1000000)), '%Y-%m-%d')
+    STRFTIME(TO_TIMESTAMP(occurred_at / 1000000) AT TIME ZONE $zone, '%Y-%m-%d')
 FROM (
     SELECT reached.conversion_key, reached.stage AS part, outcomes.amount_minor, outcomes.currency, reached.occurred_at
     FROM reached

@@ -44,9 +44,9 @@ FROM (
     UNION ALL
     SELECT seq, occurred_at, identifiers FROM others WHERE identifiers IS NOT NULL
     UNION ALL
-    SELECT seq, occurred_at, CAST(contact AS VARCHAR) AS identifiers
+    SELECT seq, occurred_at, CAST(TO_JSON(contact) AS VARCHAR) AS identifiers
     FROM (
-        SELECT seq, occurred_at, UNNEST(CAST(payload -> '$.deal.contacts' AS JSON[])) AS contact
+        SELECT seq, occurred_at, UNNEST(CAST(payload -> '$.deal.contacts' AS VARCHAR[][])) AS contact
         FROM others WHERE type = 'deal'
     ) AS contacts
     UNION ALL
@@ -206,10 +206,10 @@ LEFT JOIN identifier_sets ON identifier_sets.identifiers = objects.identifiers;
 INSERT INTO object_contacts
 SELECT contacts.seq, 'deal', contacts.object_id, identifier_sets.set_id
 FROM (
-    SELECT seq, part ->> '$.id' AS object_id, UNNEST(CAST(part -> '$.contacts' AS JSON[])) AS contact
+    SELECT seq, part ->> '$.id' AS object_id, UNNEST(CAST(part -> '$.contacts' AS VARCHAR[][])) AS contact
     FROM objects WHERE type = 'deal'
 ) AS contacts
-JOIN identifier_sets ON identifier_sets.identifiers = CAST(contacts.contact AS VARCHAR);
+JOIN identifier_sets ON identifier_sets.identifiers = CAST(TO_JSON(contacts.contact) AS VARCHAR);
 
 INSERT INTO account_facts
 SELECT
