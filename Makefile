@@ -55,7 +55,7 @@ run: $(VENV)/.runtime ## migrate, fill an empty ledger with the demo world, serv
 # --- development -------------------------------------------------------------------------------
 
 test: $(VENV)/.dev ## all tests (WORKERS=2, ARGS='tests/house -x')
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS) || { status=$$?; \
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS) || { status=$$?; \
 		if [ $$status -eq 5 ]; then echo 'No test was found: an empty run is a failure.' >&2; fi; \
 		exit $$status; }
 

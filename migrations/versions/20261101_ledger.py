@@ -85,4 +85,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise RuntimeError("going below the first version would drop the facts; restore a backup instead")
+    raise RuntimeError(
+        "going below the first version would drop the facts; restore a backup instead"
+    )

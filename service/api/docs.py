@@ -31,7 +31,7 @@ POLICY = (
 
 
 def mount_docs(app: FastAPI) -> None:
-    """Add `/docs`, and `/docs/errors`, where the `type` of a problem points."""
+    """Add `/docs`."""
 
     def show_docs(_: Request) -> Response:
         page = PAGE.format(

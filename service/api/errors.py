@@ -30,7 +30,7 @@ def problem(
 ) -> Response:
     """A problem answer; `more` are extension members such as `field`."""
     body = {
-        "type": f"/docs/errors#{code}",
+        "type": f"urn:throughline:error:{code}",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "code": code,

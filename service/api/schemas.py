@@ -6,7 +6,7 @@ import orjson
 from pydantic import BaseModel
 
 PROBLEM: Any = {
-    "type": "/docs/errors#scope_missing",
+    "type": "urn:throughline:error:scope_missing",
     "title": "Forbidden",
     "status": 403,
     "code": "scope_missing",

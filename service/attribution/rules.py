@@ -90,7 +90,7 @@ SINGLE_TOUCH = (
         title="First touch",
         formula="w_1 = 1",
         description="Everything to the first touch: what opened the journey.",
-        edge_cases=(EMPTY, "Touches of one instant: the one with the lower seq is first."),
+        edge_cases=(EMPTY, "Touches of one instant: by source name, then id; the lowest is first."),
         source="Adobe Analytics, Attribution models: First touch",
     ),
     ModelDefinition(
@@ -98,7 +98,7 @@ SINGLE_TOUCH = (
         title="Last touch",
         formula="w_n = 1",
         description="Everything to the last touch at or before the conversion.",
-        edge_cases=(EMPTY, "Touches of one instant: the one with the higher seq is last."),
+        edge_cases=(EMPTY, "Touches of one instant: by source name, then id; the highest is last."),
         source="Adobe Analytics, Attribution models: Last touch",
     ),
     ModelDefinition(

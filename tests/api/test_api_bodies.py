@@ -36,7 +36,7 @@ def problem(response: httpx.Response, status: int, code: str) -> str:
     assert response.headers["content-type"] == "application/problem+json"
     found = response.json()
     assert (found["status"], found["code"]) == (status, code)
-    assert found["type"] == f"/docs/errors#{code}"
+    assert found["type"] == f"urn:throughline:error:{code}"
     detail: str = found["detail"]
     assert len(detail) > 20
     return detail

@@ -44,7 +44,7 @@ def problem(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
     found: dict[str, Any] = response.json()
     assert {"type", "title", "status", "code", "detail"} <= found.keys()
     assert (found["status"], found["code"]) == (status, code)
-    assert found["type"] == f"/docs/errors#{code}"
+    assert found["type"] == f"urn:throughline:error:{code}"
     assert found["title"]
     assert found["detail"]
     return found
