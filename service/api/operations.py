@@ -62,10 +62,6 @@ def get_readyz(request: Request, parts: NeedsParts) -> Response:
             "The ledger's tables are of another version; run throughline migrate.",
             {"Retry-After": "5"},
         )
-    if status["watermark"] == 0 and status["behind"]:
-        return problem(
-            503, "not_ready", "The mart is being made from the ledger.", {"Retry-After": "2"}
-        )
     if parts.follower.last_error:
         return problem(
             503,

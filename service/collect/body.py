@@ -17,6 +17,7 @@ from service.kit.errors import BadRequest, Refusal, TooLarge
 GZIP_MAGIC = b"\x1f\x8b"
 BOM = b"\xef\xbb\xbf"
 DRAINED = 32
+MOST_MEMBERS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +63,24 @@ async def read_body(
 
 def gunzip(body: bytes, limit: int) -> bytes:
     """Unpack, reading no more than `limit` bytes of what may be a bomb."""
-    unpacker = zlib.decompressobj(wbits=31)
-    try:
-        data = unpacker.decompress(body, limit + 1)
-    except zlib.error as error:
-        raise BadRequest("bad_gzip", f"The body is not whole gzip: {error}.") from error
-    if len(data) > limit:
-        raise _too_large(limit)
-    if not unpacker.eof:
-        raise BadRequest("bad_gzip", "The gzip stream ends in the middle; send the whole body.")
-    return data
+    parts: list[bytes] = []
+    room = limit + 1
+    # Several members one after another are one stream; zeros may pad its end.
+    while body.strip(b"\0"):
+        if len(parts) == MOST_MEMBERS:
+            raise BadRequest("bad_gzip", f"A body has at most {MOST_MEMBERS} gzip members.")
+        unpacker = zlib.decompressobj(wbits=31)
+        try:
+            parts.append(unpacker.decompress(body, room))
+        except zlib.error as error:
+            raise BadRequest("bad_gzip", f"The body is not whole gzip: {error}.") from error
+        room -= len(parts[-1])
+        if room <= 0:
+            raise _too_large(limit)
+        if not unpacker.eof:
+            raise BadRequest("bad_gzip", "The gzip stream ends in the middle; send the whole body.")
+        body = unpacker.unused_data
+    return b"".join(parts)
 
 
 def _too_large(limit: int) -> TooLarge:

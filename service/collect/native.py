@@ -143,8 +143,15 @@ def refusal_of(error: ValidationError) -> Refusal:
     return Refusal(
         code,
         where,
-        f"{problem}; got {repr(first['input'])[:80] if code != 'missing_field' else 'nothing'}",
+        f"{problem}; got {_shown(first['input']) if code != 'missing_field' else 'nothing'}",
     )
+
+
+def _shown(value: object) -> str:
+    try:
+        return repr(value)[:80]
+    except RecursionError:
+        return f"a {type(value).__name__} nested too deep to be shown"
 
 
 def _moment(text: str, index: int, sender: Sender) -> tuple[int, str | None]:

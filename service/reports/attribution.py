@@ -6,7 +6,7 @@ import duckdb
 import numpy as np
 
 from service.kit.money import count_to_number, to_number
-from service.reports.credited import Allocation, Credit, counts
+from service.reports.credited import Allocation, Credit, counts, exact_sums
 from service.reports.groups import Groups
 from service.reports.load import Loaded, load
 from service.reports.meta import describe, ratio
@@ -50,8 +50,8 @@ def _participations(
         kept &= True if chosen is None else chosen[owner]
     pairs = np.unique(owner[kept] * row_count + rows[kept])
     count = np.bincount(pairs % row_count, minlength=row_count)
-    value = np.bincount(pairs % row_count, loaded.value[pairs // row_count], minlength=row_count)
-    return count.astype(np.int64), value.astype(np.int64)
+    value = exact_sums(pairs % row_count, loaded.value[pairs // row_count], row_count)
+    return count.astype(np.int64), value
 
 
 def load_chosen(mart: duckdb.DuckDBPyConnection, question: Question) -> tuple[Loaded, Any]:

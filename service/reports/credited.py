@@ -14,6 +14,8 @@ from service.reports.load import MISSING, Loaded
 from service.reports.question import Question
 
 MILLION = 1_000_000
+HALF_BITS = 26
+HALF = (1 << HALF_BITS) - 1
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 REASONS = (
@@ -95,7 +97,7 @@ class Allocation:
             amounts = np.where(chosen, amounts, 0)
         credit = np.where(self._touch_counts, self.credit_of(amounts), 0)
         kept = rows >= 0
-        by_row = np.bincount(rows[kept], credit[kept], minlength=row_count).astype(np.int64)
+        by_row = exact_sums(rows[kept], credit[kept], row_count)
         idle = self._loaded.in_period & ~self.has_credit
         total = int(credit.sum()) + int(amounts[idle].sum())
         left_out, unattributed = int(credit[~kept].sum()), dict(self._unattributed(amounts, idle))
@@ -126,6 +128,14 @@ class Allocation:
             of_reason = idle & (reasons == index)
             if of_reason.any():
                 yield name, int(amounts[of_reason].sum())
+
+
+def exact_sums(rows: Ints, amounts: Ints, row_count: int) -> Ints:
+    """Sums of int64 amounts by row. NumPy adds weights up as floats, exact below 2**53 only: so
+    the upper and lower halves are added apart."""
+    low = np.bincount(rows, amounts & HALF, minlength=row_count).astype(np.int64)
+    high = np.bincount(rows, amounts >> HALF_BITS, minlength=row_count).astype(np.int64)
+    return (high << HALF_BITS) + low
 
 
 def counts(loaded: Loaded) -> Ints:

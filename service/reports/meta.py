@@ -48,16 +48,16 @@ def describe(
 
 def _not_convertible(mart: duckdb.DuckDBPyConnection, question: Question) -> list[dict[str, Any]]:
     rows = mart.execute(
-        "SELECT 'revenue' AS kind, a.currency, SUM(a.amount_minor) AS amount, COUNT(*) AS parts "
+        "SELECT 'revenue' AS kind, a.currency, CAST(SUM(a.amount_minor) AS BIGINT) AS amount, COUNT(*) AS parts "
         "FROM conversion_amounts AS a JOIN conversions AS c ON c.conversion_key = a.conversion_key "
         "LEFT JOIN factors AS f ON f.currency = a.currency AND f.rate_day = a.rate_day "
         "WHERE c.stage = $stage AND c.occurred_at >= $start AND c.occurred_at < $end "
         "AND a.currency <> $currency AND f.factor IS NULL GROUP BY a.currency "
         "UNION ALL "
-        "SELECT 'spend', s.currency, SUM(s.amount_minor), COUNT(*) FROM spend AS s "
+        "SELECT 'spend', s.currency, CAST(SUM(s.amount_minor) AS BIGINT), COUNT(*) FROM spend AS s "
         "LEFT JOIN factors AS f ON f.currency = s.currency AND f.rate_day = s.day "
         "WHERE s.day >= $first AND s.day < $past AND s.currency <> $currency AND f.factor IS NULL "
-        "GROUP BY s.currency ORDER BY 1, 2",
+        "GROUP BY s.currency",
         {
             "stage": "won" if question.conversion == "repeat" else question.conversion,
             "start": question.period.start_micros,
@@ -74,7 +74,7 @@ def _not_convertible(mart: duckdb.DuckDBPyConnection, question: Question) -> lis
             "amount": to_number(int(amount), currency),
             "count": count,
         }
-        for kind, currency, amount, count in rows
+        for kind, currency, amount, count in sorted(rows)
     ]
 
 

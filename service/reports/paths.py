@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from service.kit.money import count_to_number, to_number
 from service.reports.attribution import load_chosen
-from service.reports.credited import MILLION
+from service.reports.credited import MILLION, exact_sums
 from service.reports.journeys import DAY, decode_cursor, encode_cursor
 from service.reports.load import Loaded
 from service.reports.meta import describe, ratio
@@ -28,7 +28,7 @@ def paths(
     kept = loaded.in_period if chosen is None else loaded.in_period & chosen
     group, example = _group(loaded)
     count = np.bincount(group[kept], minlength=len(example))
-    value = np.bincount(group[kept], loaded.value[kept], minlength=len(example)).astype(np.int64)
+    value = exact_sums(group[kept], loaded.value[kept], len(example))
     order = np.lexsort((example, -value, -count))
     order = order[count[order] > 0]
     start = decode_cursor(cursor, int)[0] if cursor else 0

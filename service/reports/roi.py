@@ -14,7 +14,7 @@ from service.kit.errors import ReconciliationError
 from service.kit.money import count_to_number, to_number
 from service.kit.time import to_micros
 from service.reports.attribution import clock
-from service.reports.credited import MILLION, Allocation, counts
+from service.reports.credited import MILLION, Allocation, counts, exact_sums
 from service.reports.exchange import converted
 from service.reports.groups import Groups
 from service.reports.load import Loaded, load
@@ -122,7 +122,7 @@ def _credit(
 
 def _by_row(rows: Ints, amounts: Ints, count: int) -> Ints:
     kept = rows >= 0
-    return np.bincount(rows[kept], amounts[kept], minlength=count).astype(np.int64)
+    return exact_sums(rows[kept], amounts[kept].astype(np.int64), count)
 
 
 def _row_sums(table: dict[str, Ints], index: int) -> Sums:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import Engine, event, text
+from structlog.testing import capture_logs
 
 from service.kit.errors import Overloaded, Unavailable
 from service.ledger.append import APPEND_LOCK, Batch
@@ -114,20 +115,21 @@ def test_stopping_writes_what_waits_and_takes_no_more(ledger: Ledger, writer: Wr
 
 
 def test_a_ledger_that_cannot_be_written_is_said_and_overcome(
-    ledger: Ledger, writer: Writer, capsys: pytest.CaptureFixture[str]
+    ledger: Ledger, writer: Writer
 ) -> None:
     with ledger.engine.begin() as connection:
         connection.execute(text("ALTER TABLE quarantine RENAME TO elsewhere"))
     batch = Batch(ledger.facts("e1=x").facts, [ledger.refused("bad_url")])
     try:
-        future = writer.submit(batch)
-        with pytest.raises(Unavailable) as refused:
-            future.result(PATIENCE_SECONDS)
+        with capture_logs() as logged:
+            future = writer.submit(batch)
+            with pytest.raises(Unavailable) as refused:
+                future.result(PATIENCE_SECONDS)
     finally:
         with ledger.engine.begin() as connection:
             connection.execute(text("ALTER TABLE elsewhere RENAME TO quarantine"))
     assert (refused.value.code, refused.value.retry_after) == ("ledger_unavailable", 2)
-    assert "append_failed" in capsys.readouterr().out
+    assert [line["event"] for line in logged] == ["append_failed"]
     assert ledger.rows() == []
     assert ledger.counts() == {}
     assert outcome(writer.submit(batch).result(PATIENCE_SECONDS)) == (1, 0, ["bad_url"])
