@@ -4,16 +4,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Literal
 
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 from sqlalchemy import Engine
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import Receive, Scope, Send
 
 from service.api import admin, ingest, operations, reads, segment
-from service.api.docs import mount_docs
+from service.api.docs import mount_docs, openapi_of
 from service.api.errors import install_errors
 from service.api.parts import Parts
 from service.collect.identifiers import IdentifierReader
@@ -149,31 +148,3 @@ def create_app(
     app.add_middleware(GzipAnswers, minimum_size=2048)
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]
     return app
-
-
-def openapi_of(app: FastAPI) -> dict[str, Any]:
-    """OpenAPI 3.1 of the application, with the one shape of its errors."""
-    if app.openapi_schema is None:
-        schema = get_openapi(
-            title=app.title,
-            version=app.version,
-            description=app.description,
-            tags=app.openapi_tags,
-            routes=app.routes,
-        )
-        components = schema.setdefault("components", {}).setdefault("schemas", {})
-        components["Problem"] = {
-            "type": "object",
-            "description": "RFC 9457 problem details.",
-            "required": ["type", "title", "status", "code", "detail"],
-            "properties": {
-                "type": {"type": "string"},
-                "title": {"type": "string"},
-                "status": {"type": "integer"},
-                "code": {"type": "string", "description": "Stable, for programs."},
-                "detail": {"type": "string", "description": "What is wrong and what to do."},
-                "field": {"type": "string", "description": "The value that is meant."},
-            },
-        }
-        app.openapi_schema = schema
-    return app.openapi_schema

@@ -7,12 +7,19 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.responses import Response
 
 from service.api import examples
-from service.api.asking import KnownNames, limit_of, parameters, whole_number
+from service.api.asking import LIMIT, KnownNames, limit_of, parameters, whole_number
 from service.api.auth import Admin, SourceReader
 from service.api.formats import item_rows, readable, respond
 from service.api.ingest import body_bytes
 from service.api.parts import NeedsParts
-from service.api.schemas import PROBLEM, body_of, described, schema_of_model
+from service.api.schemas import (
+    READING,
+    SENDING,
+    body_of,
+    described,
+    problems,
+    schema_of_model,
+)
 from service.collect.body import parse_json
 from service.collect.intake import storable
 from service.collect.native import refusal_of
@@ -49,7 +56,7 @@ KeyId = Annotated[int, Path(ge=1, lt=2**31, description="Of `/v1/keys`.", exampl
     router,
     "/v1/sources",
     summary="Senders of facts",
-    responses=described(examples.SOURCES),
+    responses=described(examples.SOURCES, *READING),
 )
 def get_sources(
     request: Request, caller: SourceReader, known: KnownNames, parts: NeedsParts
@@ -65,12 +72,12 @@ def get_sources(
     summary="What was not taken",
     openapi_extra=parameters(
         "min_watermark",
-        source=("Name of the source.", "website"),
-        code=("Code of the refusal.", "conflict"),
-        limit=("Most items of one page, 1 to 1000.", "50"),
-        cursor=("The `next` of the page before.", "1"),
+        source=("Name of the source.", "website", {"type": "string"}),
+        code=("Code of the refusal.", "conflict", {"type": "string"}),
+        limit=LIMIT,
+        cursor=("The `next` of the page before.", 1, {"type": "integer", "minimum": 0}),
     ),
-    responses=described(examples.QUARANTINE),
+    responses=described(examples.QUARANTINE, *READING),
 )
 def get_quarantine(
     request: Request, caller: Admin, known: KnownNames, parts: NeedsParts
@@ -88,7 +95,7 @@ def get_quarantine(
     return respond(request, answer, item_rows, "json")
 
 
-@readable(router, "/v1/keys", summary="Keys", responses=described(examples.KEYS))
+@readable(router, "/v1/keys", summary="Keys", responses=described(examples.KEYS, *READING))
 def get_keys(request: Request, caller: Admin, known: KnownNames, parts: NeedsParts) -> Response:
     """Every key without its secret."""
     return respond(
@@ -103,7 +110,7 @@ def get_keys(request: Request, caller: Admin, known: KnownNames, parts: NeedsPar
     openapi_extra=body_of(
         examples.NEW_KEY_REQUEST, "application/json", schema=schema_of_model(NewKey)
     ),
-    responses=described(examples.NEW_KEY, 201),
+    responses=described(examples.NEW_KEY, *SENDING, 422, success=201),
 )
 def post_key(
     request: Request, asked: Annotated[NewKey, Depends(new_key)], parts: NeedsParts
@@ -122,14 +129,7 @@ def post_key(
     status_code=204,
     responses={
         204: {"description": "Revoked"},
-        404: {
-            "description": "There is no such key",
-            "content": {
-                "application/problem+json": {
-                    "example": {**PROBLEM, "status": 404, "code": "no_such_key"}
-                }
-            },
-        },
+        **problems(*READING, 404, 409, s404="no_such_key"),
     },
 )
 def delete_key(key_id: KeyId, caller: Admin, parts: NeedsParts) -> Response:

@@ -8,43 +8,69 @@ from service.api.parts import Parts, parts_of
 from service.kit.errors import Refusal
 from service.reports.question import BASES, GROUPS, KNOWN, SCOPES, STAGES, Question
 
-_TEXT: dict[str, tuple[str, str, Any]] = {
+_DAY = {"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]}
+_NUMBER = {"type": "integer", "minimum": 0}
+Described = tuple[str, Any, dict[str, Any]]
+"""Of a parameter: what it means, an example, its schema."""
+
+_COMMON: dict[str, Described] = {
     "from": (
         "First day, or instant, of the period; default 90 days before `to`.",
         "2026-03-01",
-        None,
+        _DAY,
     ),
-    "to": ("Day, or instant, after the period; default tomorrow.", "2026-04-01", None),
-    "tz": ("IANA time zone in which days are counted.", "Europe/Berlin", None),
-    "currency": ("ISO 4217 currency of the answer.", "EUR", None),
-    "conversion": ("Stage that counts as the conversion.", "won", list(STAGES)),
+    "to": ("Day, or instant, after the period; default tomorrow.", "2026-04-01", _DAY),
+    "tz": ("IANA time zone in which days are counted.", "Europe/Berlin", {"type": "string"}),
+    "currency": (
+        "ISO 4217 currency of the answer.",
+        "EUR",
+        {"type": "string", "pattern": "^[A-Za-z]{3}$"},
+    ),
+    "conversion": (
+        "Stage that counts as the conversion.",
+        "won",
+        {"type": "string", "enum": list(STAGES)},
+    ),
     "model": (
         "Attribution models, a comma list; parameters as `time_decay:half_life=14d`.",
         "position_based",
-        None,
+        {"type": "string"},
     ),
     "lookback": (
         "How long before a conversion a touchpoint may earn credit, or `none`.",
         "90d",
-        None,
+        {"type": "string", "pattern": "^(none|[0-9]{1,6}[wdhms])$"},
     ),
-    "basis": ("Which clock dates the credit.", "conversion", list(BASES)),
-    "scope": ("Whose touchpoints a journey holds.", "person", list(SCOPES)),
-    "group_by": (f"Comma list of {', '.join(GROUPS)}.", "channel", None),
-    "as_of": ("Answer as of an earlier watermark or instant.", "123", None),
-    "min_watermark": ("Wait until the answer includes this watermark of a receipt.", "123", None),
+    "basis": (
+        "Which clock dates the credit.",
+        "conversion",
+        {"type": "string", "enum": list(BASES)},
+    ),
+    "scope": (
+        "Whose touchpoints a journey holds.",
+        "person",
+        {"type": "string", "enum": list(SCOPES)},
+    ),
+    "group_by": (f"Comma list of {', '.join(GROUPS)}.", "channel", {"type": "string"}),
+    "as_of": (
+        "Answer as of an earlier watermark or instant.",
+        123,
+        {"anyOf": [_NUMBER, {"type": "string", "format": "date-time"}]},
+    ),
+    "min_watermark": ("Wait until the answer includes this watermark of a receipt.", 123, _NUMBER),
 }
+LIMIT: Described = (
+    "Most items of one page.",
+    50,
+    {"type": "integer", "minimum": 1, "maximum": 1000},
+)
 
 
-def parameters(
-    *names: str, filters: tuple[str, ...] = (), **more: tuple[str, str]
-) -> dict[str, Any]:
+def parameters(*names: str, filters: tuple[str, ...] = (), **more: Described) -> dict[str, Any]:
     """`openapi_extra` with query parameters: these of the common ones (default: all), `filter[…]`
     of these dimensions, and some of the operation's own. What is not described here is refused."""
     described = [
-        _query(name, text, {"type": "string", **({"enum": allowed} if allowed else {})}, example)
-        for name, (text, example, allowed) in _TEXT.items()
-        if not names or name in names
+        _query(name, *said) for name, said in _COMMON.items() if not names or name in names
     ]
     if filters:
         values = {name: {"type": "string"} for name in filters}
@@ -52,18 +78,16 @@ def parameters(
         text = f"`filter[{filters[0]}]=…`: only these values, a comma list."
         described.append(
             {
-                **_query("filter", text, schema, {"channel": "paid_search"}),
+                **_query("filter", text, {filters[0]: "paid_search"}, schema),
                 "style": "deepObject",
                 "explode": True,
             }
         )
-    described += [
-        _query(name, text, {"type": "string"}, example) for name, (text, example) in more.items()
-    ]
+    described += [_query(name, *said) for name, said in more.items()]
     return {"parameters": described}
 
 
-def _query(name: str, text: str, schema: dict[str, Any], example: Any) -> dict[str, Any]:
+def _query(name: str, text: str, example: Any, schema: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": name,
         "in": "query",

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from service.api.schemas import body_of as body_of
-from service.api.schemas import schema_of
+from service.attribution.catalogue import describe_models
+from service.collect.channels import describe_channels
 
 EVENTS: Any = [
     {
@@ -38,6 +38,27 @@ SPEND: Any = [
 ]
 RATES: Any = [{"date": "2026-03-01", "base": "USD", "quote": "EUR", "rate": "0.9215"}]
 RECEIPT: Any = {"accepted": 2, "duplicates": 0, "rejected": [], "watermark": 123}
+NOTHING_NEW: Any = {**RECEIPT, "accepted": 0, "duplicates": 2}
+ALL_REJECTED: Any = {
+    **RECEIPT,
+    "accepted": 0,
+    "rejected": [
+        {
+            "index": 0,
+            "code": "missing_currency",
+            "field": "order.currency",
+            "detail": "an amount needs its ISO 4217 `currency`",
+        }
+    ],
+}
+ADJUSTED: Any = [
+    {
+        "index": 0,
+        "code": "clock_ahead",
+        "field": "occurred_at",
+        "detail": "2026-03-01T14:00:00Z lies ahead of our clock; stored with the moment it arrived",
+    }
+]
 META: Any = {
     "models": [
         {
@@ -64,7 +85,15 @@ META: Any = {
     "excluded": [],
 }
 ATTRIBUTION: Any = {
-    "rows": [{"channel": "paid_search", "conversions": 1, "value": 80, "share": 1.0}],
+    "rows": [
+        {
+            "channel": "paid_search",
+            "conversions": 1,
+            "value": 80,
+            "share": 1.0,
+            "participation": {"conversions": 1, "value": 80},
+        }
+    ],
     "unattributed": {"conversions": 0, "value": 0, "share": 0.0, "reasons": []},
     "totals": {"conversions": 1, "value": 80},
     "meta": META,
@@ -301,8 +330,8 @@ PERSON: Any = {
     ],
 }
 MODELS: Any = {
-    "models": [{"name": "linear", "title": "Linear", "formula": "w_i = 1", "version": 1}],
-    "channels": [{"id": "paid_search", "title": "Paid Search", "class": "paid"}],
+    "models": [model for model in describe_models() if model["name"] == "linear"],
+    "channels": [channel for channel in describe_channels() if channel["id"] == "paid_search"],
 }
 SOURCES: Any = {
     "items": [
@@ -342,43 +371,3 @@ KEYS: Any = {"items": [KEY]}
 NEW_KEY_REQUEST: Any = {"name": "website", "scopes": ["collect"]}
 NEW_KEY: Any = {"key": "pk_…", **KEY}
 STATUS: Any = {"status": "ready", "watermark": 123, "ledger_watermark": 123, "behind": 0}
-
-
-def segment(kind: str) -> Any:
-    """A message of the Segment API, or a batch of one."""
-    page = {"url": "https://example.com/?utm_source=google&utm_medium=cpc"}
-    message: dict[str, Any] = {
-        "messageId": "m-1",
-        "anonymousId": "a-1",
-        "timestamp": "2026-03-01T10:00:00Z",
-    }
-    more: dict[str, dict[str, Any]] = {
-        "identify": {"userId": "u-1", "traits": {"email": "ann@example.com"}},
-        "track": {
-            "userId": "u-1",
-            "event": "Order Completed",
-            "properties": {"order_id": "O1", "revenue": 80, "currency": "EUR"},
-        },
-        "page": {"properties": page},
-        "screen": {"name": "Home"},
-        "group": {"userId": "u-1", "groupId": "acme", "traits": {"domain": "acme.com"}},
-        "alias": {"previousId": "a-1", "userId": "u-1"},
-    }
-    if kind in more:
-        return {**message, **more[kind]}
-    return {
-        "batch": [{"type": "page", **message, "properties": page}],
-        "sentAt": "2026-03-01T10:00:01Z",
-    }
-
-
-def segment_responses() -> dict[int | str, dict[str, Any]]:
-    failed = {"success": False, "code": "unknown_key", "message": "This key is not known."}
-    answers = {200: {"success": True}, 400: failed, 401: failed, 403: failed}
-    return {
-        status: {
-            "description": "Stored" if status == 200 else "Not stored",
-            "content": {"application/json": {"schema": schema_of(body), "example": body}},
-        }
-        for status, body in answers.items()
-    }

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Request
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from service.api import examples
 from service.api.auth import Collector, Server
-from service.api.examples import EVENTS, RATES, RECEIPT, SPEND
 from service.api.parts import NeedsParts, Parts
-from service.api.schemas import body_of, described, many_of
+from service.api.schemas import SENDING, body_of, described, many_of, schema_of
 from service.collect.body import BOM, parse_items, read_body
 from service.collect.intake import collect, receipt_dict, receipt_status
 from service.collect.native import Sender
@@ -24,6 +24,13 @@ from service.ledger.append import Batch, Receipt
 from service.ledger.keys import Caller
 
 router = APIRouter(tags=["collect"])
+RECEIPT = schema_of(examples.RECEIPT)
+RECEIPT["properties"]["adjusted"] = schema_of(examples.ADJUSTED)
+RECEIPTS = {
+    **described(examples.RECEIPT, *SENDING, success=202, schema=RECEIPT),
+    **described(examples.NOTHING_NEW, success=200, schema=RECEIPT),
+    **described(examples.ALL_REJECTED, success=422, schema=RECEIPT),
+}
 TABLES = ("text/csv", "text/tab-separated-values", "application/csv")
 
 
@@ -67,9 +74,9 @@ def answer(receipt: Receipt, sender: Sender) -> Response:
     "/v1/events",
     summary="Post events",
     openapi_extra=body_of(
-        EVENTS, "application/json", "application/x-ndjson", schema=many_of(Event)
+        examples.EVENTS, "application/json", "application/x-ndjson", schema=many_of(Event)
     ),
-    responses=described(RECEIPT),
+    responses=RECEIPTS,
 )
 async def post_events(request: Request, caller: Collector, parts: NeedsParts) -> Response:
     """One event, an array of events, or NDJSON; gzip allowed. Answers after the facts are on disk:
@@ -84,9 +91,13 @@ async def post_events(request: Request, caller: Collector, parts: NeedsParts) ->
     "/v1/spend",
     summary="Post spend",
     openapi_extra=body_of(
-        SPEND, "application/json", "application/x-ndjson", "text/csv", schema=many_of(SpendLine)
+        examples.SPEND,
+        "application/json",
+        "application/x-ndjson",
+        "text/csv",
+        schema=many_of(SpendLine),
     ),
-    responses=described(RECEIPT),
+    responses=RECEIPTS,
 )
 async def post_spend(request: Request, caller: Server, parts: NeedsParts) -> Response:
     """Spend lines as JSON, NDJSON or CSV; posting a line's day again restates it."""
@@ -100,9 +111,13 @@ async def post_spend(request: Request, caller: Server, parts: NeedsParts) -> Res
     "/v1/rates",
     summary="Post exchange rates",
     openapi_extra=body_of(
-        RATES, "application/json", "application/x-ndjson", "text/csv", schema=many_of(RateLine)
+        examples.RATES,
+        "application/json",
+        "application/x-ndjson",
+        "text/csv",
+        schema=many_of(RateLine),
     ),
-    responses=described(RECEIPT),
+    responses=RECEIPTS,
 )
 async def post_rates(request: Request, caller: Server, parts: NeedsParts) -> Response:
     """Dated exchange rates, units of `quote` for one unit of `base`; they go before the bundled

@@ -3,13 +3,13 @@
 from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from service.api import examples
 from service.api.errors import problem
 from service.api.formats import item_rows, readable, respond
 from service.api.parts import NeedsParts, Parts
-from service.api.schemas import PROBLEM
+from service.api.schemas import described
 from service.kit.db import reading
 from service.kit.log import log
 from service.ledger.keys import list_sources
@@ -22,7 +22,7 @@ router = APIRouter(tags=["operations"])
     router,
     "/livez",
     summary="Is the process alive",
-    responses={200: {"content": {"application/json": {"example": {"status": "alive"}}}}},
+    responses=described({"status": "alive"}),
 )
 def get_livez(request: Request) -> Response:
     """200 as long as the process answers."""
@@ -33,16 +33,7 @@ def get_livez(request: Request) -> Response:
     router,
     "/readyz",
     summary="Can it do its work",
-    responses={
-        200: {"content": {"application/json": {"example": examples.STATUS}}},
-        503: {
-            "content": {
-                "application/problem+json": {
-                    "example": {**PROBLEM, "status": 503, "code": "not_ready"}
-                }
-            }
-        },
-    },
+    responses=described(examples.STATUS, 503, s503="not_ready"),
 )
 def get_readyz(request: Request, parts: NeedsParts) -> Response:
     """200 when the ledger answers and has this version's tables, and the mart follows it."""
@@ -61,6 +52,10 @@ def get_readyz(request: Request, parts: NeedsParts) -> Response:
             "not_ready",
             "The ledger's tables are of another version; run throughline migrate.",
             {"Retry-After": "5"},
+        )
+    if status["watermark"] == 0 and status["behind"]:
+        return problem(
+            503, "not_ready", "The mart is being made from the ledger.", {"Retry-After": "2"}
         )
     if parts.follower.last_error:
         return problem(
@@ -114,8 +109,17 @@ class _State:
     router,
     "/metrics",
     summary="Prometheus metrics",
+    response_class=PlainTextResponse,
     responses={
-        200: {"content": {"text/plain": {"example": "throughline_ledger_watermark 123.0\n"}}}
+        200: {
+            "description": "Prometheus text format",
+            "content": {
+                "text/plain": {
+                    "schema": {"type": "string"},
+                    "example": "throughline_ledger_watermark 123.0\n",
+                }
+            },
+        }
     },
 )
 def get_metrics(parts: NeedsParts) -> Response:

@@ -7,7 +7,15 @@ from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from service.api import examples
-from service.api.asking import Asked, KnownNames, limit_of, parameters, wait_for
+from service.api.asking import (
+    LIMIT,
+    Asked,
+    Described,
+    KnownNames,
+    limit_of,
+    parameters,
+    wait_for,
+)
 from service.api.auth import PeopleReader, Reader
 from service.api.formats import (
     Rows,
@@ -20,7 +28,7 @@ from service.api.formats import (
     tables_of,
 )
 from service.api.parts import NeedsParts
-from service.api.schemas import described
+from service.api.schemas import READING, Schema, described, side_by_side
 from service.collect.channels import describe_channels
 from service.kit.errors import Refusal
 from service.ledger.keys import Caller
@@ -35,9 +43,9 @@ PersonId = Annotated[
     str,
     Path(description="Of a journey.", examples=["p_57f32671b65e6833"], max_length=500),
 ]
-PAGES = {
-    "limit": ("Most items of one page, 1 to 1000.", "50"),
-    "cursor": ("The `next` of the page before.", ""),
+PAGES: dict[str, Any] = {
+    "limit": LIMIT,
+    "cursor": ("The `next` of the page before.", "", {"type": "string"}),
 }
 
 
@@ -47,15 +55,16 @@ def report(
     example: Any,
     rows: Callable[[dict[str, Any]], Rows],
     filters: tuple[str, ...] = (),
-    **more: tuple[str, str],
+    schema: Schema | None = None,
+    **more: Described,
 ) -> Callable[..., Any]:
     """Register a report at `path` and at `path.csv`, `.parquet`, `.arrow`.
 
     Args: rows: of an answer, as a table; filters: dimensions it can be filtered by; more: its own
-    parameters, each with description and example.
+    parameters.
     """
     extra = parameters(filters=filters, **more)
-    responses = described(example)
+    responses = described(example, *READING, 404, s404="not_yet", schema=schema)
     responses[200]["content"] |= tables_of(example, rows)
 
     def register(endpoint: Callable[..., Any]) -> Callable[..., Any]:
@@ -66,7 +75,14 @@ def report(
     return register
 
 
-@report("/v1/attribution", "Who earned the conversions", examples.ATTRIBUTION, flat_rows, FILTERS)
+@report(
+    "/v1/attribution",
+    "Who earned the conversions",
+    examples.ATTRIBUTION,
+    flat_rows,
+    FILTERS,
+    side_by_side(examples.ATTRIBUTION),
+)
 def get_attribution(
     request: Request, caller: Reader, question: Asked, parts: NeedsParts
 ) -> Response:
@@ -88,7 +104,7 @@ def get_roi(request: Request, caller: Reader, question: Asked, parts: NeedsParts
     examples.TREND,
     flat_rows,
     FILTERS,
-    every=("day, week or month.", "day"),
+    every=("How fine the points are.", "day", {"type": "string", "enum": list(TIMES)}),
 )
 def get_trend(request: Request, caller: Reader, question: Asked, parts: NeedsParts) -> Response:
     """The figures of `/v1/roi` by day, week or month of the period."""
@@ -106,7 +122,7 @@ def get_trend(request: Request, caller: Reader, question: Asked, parts: NeedsPar
     item_rows,
     FILTERS,
     **PAGES,
-    search=("Part of an object's id or account, or a person's id.", ""),
+    search=("Part of an object's id or account, or a person's id.", "", {"type": "string"}),
 )
 def get_journeys(request: Request, caller: Reader, question: Asked, parts: NeedsParts) -> Response:
     """Conversions of the period, newest first, each with the channels that led to it."""
@@ -122,7 +138,7 @@ def get_journeys(request: Request, caller: Reader, question: Asked, parts: Needs
     "/v1/journeys/{conversion_id:path}",
     summary="One journey",
     openapi_extra=parameters("currency", "model", "lookback", "scope", "as_of", "min_watermark"),
-    responses=described(examples.JOURNEY),
+    responses=described(examples.JOURNEY, *READING, 404, s404="no_such_conversion"),
 )
 def get_journey(
     request: Request,
@@ -142,7 +158,7 @@ def get_journey(
     "/v1/conversions/{conversion_id:path}/explain",
     summary="Why each touchpoint got its credit",
     openapi_extra=parameters("currency", "model", "lookback", "scope", "as_of", "min_watermark"),
-    responses=described(examples.EXPLAIN),
+    responses=described(examples.EXPLAIN, *READING, 404, s404="no_such_conversion"),
 )
 def get_explain(
     request: Request,
@@ -183,7 +199,7 @@ def get_spend(request: Request, caller: Reader, question: Asked, parts: NeedsPar
     router,
     "/v1/models",
     summary="The attribution models",
-    responses=described(examples.MODELS),
+    responses=described(examples.MODELS, *READING),
 )
 def get_models(request: Request, caller: Reader, known: KnownNames, parts: NeedsParts) -> Response:
     """Every model with formula, parameters, presets, edge cases and worked examples; and the
@@ -197,7 +213,7 @@ def get_models(request: Request, caller: Reader, known: KnownNames, parts: Needs
     "/v1/people/{person_id}",
     summary="One person",
     openapi_extra=parameters("min_watermark"),
-    responses=described(examples.PERSON),
+    responses=described(examples.PERSON, *READING, 404, s404="no_such_person"),
 )
 def get_person(
     request: Request,

@@ -5,16 +5,16 @@ the quarantine): clients drop a whole batch on 4xx.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from service.api import examples
 from service.api.auth import demand
 from service.api.ingest import sender_of, store
 from service.api.parts import parts_of
+from service.api.schemas import body_of, described, schema_of
 from service.collect.body import parse_json, read_body
 from service.collect.segment import read_segment
 from service.collect.segment_http import (
@@ -28,6 +28,9 @@ from service.collect.segment_http import (
 from service.kit.errors import BadRequest, Forbidden, Unauthenticated
 
 router = APIRouter(tags=["collect"])
+WriteKey = Annotated[
+    str, Path(description="The browser's key, which is public.", examples=["pk_WRITE_KEY"])
+]
 HEADERS = "authorization, content-type, anonymousid, sentat, x-write-key"
 
 
@@ -96,6 +99,46 @@ async def preflight(request: Request) -> Response:
     return Response(status_code=204, headers=cors(request))
 
 
+def example_of(kind: str) -> Any:
+    """A message of the Segment API, or a batch of one."""
+    page = {"url": "https://example.com/?utm_source=google&utm_medium=cpc"}
+    message: dict[str, Any] = {
+        "messageId": "m-1",
+        "anonymousId": "a-1",
+        "timestamp": "2026-03-01T10:00:00Z",
+    }
+    more: dict[str, dict[str, Any]] = {
+        "identify": {"userId": "u-1", "traits": {"email": "ann@example.com"}},
+        "track": {
+            "userId": "u-1",
+            "event": "Order Completed",
+            "properties": {"order_id": "O1", "revenue": 80, "currency": "EUR"},
+        },
+        "page": {"properties": page},
+        "screen": {"name": "Home"},
+        "group": {"userId": "u-1", "groupId": "acme", "traits": {"domain": "acme.com"}},
+        "alias": {"previousId": "a-1", "userId": "u-1"},
+    }
+    if kind in more:
+        return {**message, **more[kind]}
+    return {
+        "batch": [{"type": "page", **message, "properties": page}],
+        "sentAt": "2026-03-01T10:00:01Z",
+    }
+
+
+def responses() -> dict[int | str, dict[str, Any]]:
+    failed = {"success": False, "code": "unknown_key", "message": "This key is not known."}
+    answers = {200: {"success": True}, 400: failed, 401: failed, 403: failed}
+    return {
+        status: {
+            "description": "Stored" if status == 200 else "Not stored",
+            "content": {"application/json": {"schema": schema_of(body), "example": body}},
+        }
+        for status, body in answers.items()
+    }
+
+
 for _kind in KINDS:
     for _path in (f"/v1/{_kind}", f"/v1/{_kind}/"):
         _shown: dict[str, Any] = {"include_in_schema": len(_kind) > 1 and not _path.endswith("/")}
@@ -106,8 +149,8 @@ for _kind in KINDS:
             summary=f"Segment: {_kind}",
             description="The Segment HTTP Tracking API; the write key is a key with scope `collect` "
             "or `facts`. Refused messages are quarantined.",
-            openapi_extra=examples.body_of(examples.segment(_kind), "application/json"),
-            responses=examples.segment_responses(),
+            openapi_extra=body_of(example_of(_kind), "application/json"),
+            responses=responses(),
             operation_id=f"segment_{_kind}",
             **_shown,
         )
@@ -117,9 +160,9 @@ for _kind in KINDS:
 @router.get(
     "/v1/projects/{write_key}/settings",
     summary="Segment: settings of the browser client",
-    responses={200: {"content": {"application/json": {"example": settings_body("WRITE_KEY")}}}},
+    responses=described(settings_body("WRITE_KEY")),
 )
-async def get_settings(request: Request, write_key: str) -> Response:
+async def get_settings(request: Request, write_key: WriteKey) -> Response:
     """What the browser client fetches before it sends; holds nothing secret."""
     body = orjson.dumps(settings_body(write_key))
     return Response(body, headers=cors(request), media_type="application/json")

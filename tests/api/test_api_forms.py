@@ -39,6 +39,7 @@ async def _sales(service: Service) -> None:
         {**line, "date": "2010-03-31", "amount": "-5.00"},
         path="/v1/spend",
     )  # fmt: skip
+    await service.ask("/v1/attribution")
 
 
 def cells(row: Json) -> Json:

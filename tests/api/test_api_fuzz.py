@@ -40,7 +40,7 @@ OTHERS = (
     "/metrics",
 )
 few = settings(
-    max_examples=40,
+    max_examples=30,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 
@@ -57,6 +57,7 @@ async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ser
             deal("fuzz", "2026-03-04T10:00:00Z", "won", amount="1.00", currency="USD"),
         )
         await shared.tell({**SPEND, "stated_at": None}, path="/v1/spend")
+        await shared.ask("/v1/roi")
         yield shared
         for path in READS:
             assert (await shared.ask(path, from_="1990-01-01"))["meta"]["watermark"] > 0
@@ -197,7 +198,7 @@ def questions(draw: st.DrawFn) -> tuple[str, dict[str, str]]:
     return path + draw(st.sampled_from(endings)), found
 
 
-@settings(few, max_examples=250)
+@settings(few, max_examples=200)
 @given(question=questions())
 async def test_any_question(service: Service, question: tuple[str, dict[str, str]]) -> None:
     path, params = question

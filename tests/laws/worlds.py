@@ -192,31 +192,36 @@ def _rates(days: tuple[str, ...]) -> World:
     ]
 
 
-def _many(of: st.SearchStrategy[Any], most: int) -> st.SearchStrategy[list[Any]]:
-    """Up to `most` of them, each number as likely: lists are short by themselves."""
-    return st.integers(1, most).flatmap(lambda n: st.lists(of, min_size=n, max_size=n))
+# What a town is about; of each kind some meet in every world.
+THEMES: tuple[tuple[st.SearchStrategy[Statement], ...], ...] = (
+    (pages, pages, pages, pages, touches, touches, links, orders, bots),
+    (leads, leads, deals, deals, deals, orders, orders, orders, touches, pages),
+    (links, links, links, unlinks, unlinks, touches, touches, pages, orders, deals),
+    (groups, groups, groups, company_deals, company_deals, orders, orders, touches, touches, bots),
+)
+
+
+def _many(of: st.SearchStrategy[Any], least: int, most: int) -> st.SearchStrategy[list[Any]]:
+    """So many of them, each number as likely: left to themselves lists are short."""
+    return st.integers(least, most).flatmap(lambda n: st.lists(of, min_size=n, max_size=n))
 
 
 @st.composite
-def worlds(
-    draw: st.DrawFn, towns: int = 10, unlinked: bool = True, spent: bool = True, rated: bool = True
-) -> World:
-    """Some ten statements of all kinds for each of up to `towns` towns; rates of some days, each
+def worlds(draw: st.DrawFn, spent: bool = True, rated: bool = True) -> World:
+    """Four to eight towns of four to twenty statements each, and spend; rates of some days, each
     stated once."""
-    kinds = [pages, pages, pages, touches, touches, links, groups, leads, deals, deals,
-             company_deals, company_deals, orders, orders, bots]  # fmt: skip
-    kinds += [unlinks] * unlinked + [spend_lines()] * spent
-    # Not `one_of`, which takes one named twice for once.
-    statement = st.sampled_from(kinds).flatmap(lambda kind: kind)
-    town = st.tuples(_many(statement, 18), st.lists(moments, min_size=4, max_size=4))
-    found = [
-        _in_town(said, str(number), known)
-        for number, (told, known) in enumerate(draw(_many(town, towns)))
-        for said in told
-    ]
-    return numbered(
-        found + _rates(draw(st.sampled_from(((), DAYS[:1], DAYS[:3]))) if rated else ())
-    )
+    found: World = []
+    for number in range(draw(st.integers(4, 8))):
+        # Not `one_of`, which takes a kind named twice for once.
+        kinds = st.sampled_from(THEMES[number % len(THEMES)]).flatmap(lambda kind: kind)
+        near = MOMENTS[:6] if number % 2 == 0 else MOMENTS
+        known = draw(st.lists(st.sampled_from(near), min_size=4, max_size=4))
+        found += [_in_town(said, str(number), known) for said in draw(_many(kinds, 4, 20))]
+    if spent:
+        found += draw(_many(spend_lines(), 0, 8))
+    if rated:
+        found += _rates(draw(st.sampled_from(((), DAYS[:1], DAYS[:3]))))
+    return numbered(found)
 
 
 def _in_town(part: Any, number: str, known: list[str]) -> Any:
