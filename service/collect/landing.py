@@ -5,7 +5,9 @@ an address that makes no sense has no host and no path.
 """
 
 import re
+from collections.abc import Mapping
 from functools import cache, lru_cache
+from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -39,13 +41,16 @@ _MAX_AUTHORITY = 500
 _ENCODED = 12
 
 
+_NO_CLICKS: Mapping[str, str] = MappingProxyType({})
+
+
 class Landing(NamedTuple):
     """The address of a page, read once.
 
     host: lower case, no port, IDNA as given; path: as given, `/` where empty, None together with a
     host that is none. Campaign fields: decoded once, NFC, trimmed, at most 500 characters, letter
     case kept; missing where the ad platform left a macro unexpanded. click_ids: value by lower-case
-    name, percent-decoded, at most 1000 characters; it is the receiver's own dict.
+    name, percent-decoded, at most 1000 characters; a view that nobody can change.
     """
 
     host: str | None
@@ -56,7 +61,7 @@ class Landing(NamedTuple):
     campaign_id: str | None
     content: str | None
     term: str | None
-    click_ids: dict[str, str]
+    click_ids: Mapping[str, str]
 
 
 def read_landing(url: str) -> Landing:
@@ -66,10 +71,14 @@ def read_landing(url: str) -> Landing:
     usable one counts. The fragment is read after the query, for sites that tag behind `#`.
     Never raises.
     """
+    return _read_again(url) if len(url) <= _MAX_REMEMBERED else _read(url)
+
+
+def _read(url: str) -> Landing:
     url = url.strip()
     if "?" not in url and "#" not in url:
         host, path = _place(url)
-        return Landing(host, path, None, None, None, None, None, None, {})
+        return Landing(host, path, None, None, None, None, None, None, _NO_CLICKS)
     address, _, fragment = url.partition("#")
     address, _, query = address.partition("?")
     host, path = _place(address)
@@ -80,7 +89,14 @@ def read_landing(url: str) -> Landing:
     if "=" in fragment:
         _read_parameters(fragment.rpartition("?")[2], fields, clicks)
     source, medium, campaign, campaign_id, content, term = fields
-    return Landing(host, path, source, medium, campaign, campaign_id, content, term, clicks)
+    ids = MappingProxyType(clicks) if clicks else _NO_CLICKS
+    return Landing(host, path, source, medium, campaign, campaign_id, content, term, ids)
+
+
+# A site has few pages, and most of its visitors see the same ones; a click id makes an address
+# long, and one of a kind.
+_MAX_REMEMBERED = 150
+_read_again = lru_cache(maxsize=16_384)(_read)
 
 
 def host_of(url: str) -> str | None:

@@ -121,14 +121,15 @@ def validate(item: Any) -> Event:
         raise Refusal(
             "invalid_text", "", f"the event cannot be read: {type(error).__name__}"
         ) from None
-    for part in PARTS:
-        present = getattr(event, part) is not None
-        if present and part != event.type:
-            raise Refusal(
-                "unknown_field", part, f"`{part}` does not belong in an event of type {event.type}"
-            )
-        if not present and part == event.type:
-            raise Refusal("missing_field", part, f"an event of type {part} needs `{part}`")
+    given = {part for part in PARTS & event.model_fields_set if getattr(event, part) is not None}
+    if event.type in PARTS and event.type not in given:
+        raise Refusal(
+            "missing_field", event.type, f"an event of type {event.type} needs `{event.type}`"
+        )
+    for part in sorted(given - {event.type}):
+        raise Refusal(
+            "unknown_field", part, f"`{part}` does not belong in an event of type {event.type}"
+        )
     return event
 
 

@@ -189,15 +189,6 @@ class Event(Part):
     track: Track | None = None
 
 
-PARTS = (
-    "touch",
-    "page",
-    "lead",
-    "deal",
-    "order",
-    "verdict",
-    "review",
-    "consent",
-    "unlink",
-    "track",
+PARTS = frozenset(
+    ("touch", "page", "lead", "deal", "order", "verdict", "review", "consent", "unlink", "track")
 )

@@ -5,6 +5,7 @@ bounds how many events a second one process can take.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import chain
 
 from sqlalchemy import Connection
@@ -17,11 +18,7 @@ _IGNORE = "ON CONFLICT (source_id, fact_id) DO NOTHING"
 _ROW = "(?, ?, ?, ?, ?, ?, ?)"
 # Rows of one SQLite statement. The driver lets other threads run during each statement and then
 # queues up for the interpreter again: row by row the writer would wait more than it writes.
-_AT_ONCE = (256, 64, 16, 4, 1)
-_SQLITE = {
-    rows: f"INSERT INTO facts ({_COLUMNS}) VALUES {', '.join([_ROW] * rows)} {_IGNORE}"
-    for rows in _AT_ONCE
-}
+_AT_ONCE = 1_000
 _POSTGRESQL = (
     f"INSERT INTO facts ({_COLUMNS}) SELECT {_COLUMNS} FROM unnest("
     "%s::int[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::text[]) "
@@ -59,13 +56,17 @@ def insert_facts(connection: Connection, rows: Sequence[Row]) -> set[tuple[int, 
     return {(source_id, fact_id) for source_id, fact_id in fresh}
 
 
+@lru_cache(maxsize=64)
+def _sqlite_insert(rows: int) -> str:
+    return f"INSERT INTO facts ({_COLUMNS}) VALUES {', '.join([_ROW] * rows)} {_IGNORE}"
+
+
 def _insert_in_sqlite(connection: Connection, rows: Sequence[Row]) -> int:
-    inserted = start = 0
-    for size in _AT_ONCE:
-        while len(rows) - start >= size:
-            values = tuple(chain.from_iterable(rows[start : start + size]))
-            inserted += connection.exec_driver_sql(_SQLITE[size], values).rowcount
-            start += size
+    inserted = 0
+    for start in range(0, len(rows), _AT_ONCE):
+        some = rows[start : start + _AT_ONCE]
+        values = tuple(chain.from_iterable(some))
+        inserted += connection.exec_driver_sql(_sqlite_insert(len(some)), values).rowcount
     return inserted
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from service.kit.errors import ThroughlineError, Unauthenticated, Unavailable
 from service.kit.log import log
@@ -25,6 +25,7 @@ from service.web.assets import asset
 from service.web.format import Formatter
 from service.web.parts import parts_of
 from service.web.session import session_of
+from service.web.state import DEFAULTS
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -172,12 +173,29 @@ class PageRoute(APIRoute):
         inner = super().get_route_handler()
 
         async def handler(request: Request) -> Response:
+            if shorter := _shorter_address(request):
+                return RedirectResponse(shorter, 303, HEADERS)
             try:
                 return await inner(request)
             except Exception as error:
                 return error_page(request, error)
 
         return handler
+
+
+def _shorter_address(request: Request) -> str | None:
+    """The address of the same page without the choices that are the default.
+
+    A form that the browser sends by itself (no script, or a key pressed while the page is being
+    exchanged) names every choice; what stands in the address bar is what readers pass on.
+    """
+    query = request.query_params
+    if request.method != "GET" or "hx-boosted" in request.headers:
+        return None
+    kept = [(name, value) for name, value in query.multi_items() if value != DEFAULTS.get(name)]
+    if len(kept) == len(query.multi_items()):
+        return None
+    return quote(request.url.path) + ("?" + urlencode(kept) if kept else "")
 
 
 def require_session(request: Request) -> None:

@@ -122,6 +122,9 @@ class State:
         return f"{path}?{query}" if query else path
 
 
+DEFAULTS = {field.name: field.default for field in fields(State)}
+
+
 def question_params(
     state: State, days: tuple[date, date], zone: ZoneInfo, **extra: str
 ) -> dict[str, str]:

@@ -129,6 +129,23 @@ async def test_choices_reach_the_desk_and_stay_in_the_links(
 
 
 @pytest.mark.parametrize(
+    ("address", "shorter"),
+    [
+        ("/?period=7d&compare=previous&model=position_based&search=", "/?period=7d"),
+        ("/journeys?scope=person", "/journeys"),
+        ("/channels/paid%20search?basis=conversion&period=7d", "/channels/paid%20search?period=7d"),
+    ],
+)
+async def test_the_address_keeps_only_what_is_not_the_default(
+    reader: httpx.AsyncClient, address: str, shorter: str
+) -> None:
+    # As a form is sent where no script helps.
+    response = await reader.get(address)
+    assert (response.status_code, response.headers["location"]) == (303, shorter)
+    assert (await reader.get(shorter)).status_code in (200, 404)
+
+
+@pytest.mark.parametrize(
     ("first_at", "compared"),
     [("2026-09-22T00:00:00+02:00", True), ("2026-09-23T00:00:00+02:00", False)],
 )

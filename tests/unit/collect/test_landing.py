@@ -183,9 +183,12 @@ def test_a_question_mark_behind_the_hash_is_no_query() -> None:
     assert (landing.host, landing.path) == ("example.com", "/a")
 
 
-def test_click_ids_belong_to_the_caller() -> None:
-    read_landing("https://example.com/").click_ids["gclid"] = "a"
-    assert read_landing("https://example.com/").click_ids == {}
+@pytest.mark.parametrize("url", ["https://example.com/", "https://example.com/?gclid=b"])
+def test_nobody_can_change_what_an_address_says(url: str) -> None:
+    before = dict(read_landing(url).click_ids)
+    with pytest.raises(TypeError):
+        read_landing(url).click_ids["gclid"] = "a"  # type: ignore[index]
+    assert read_landing(url).click_ids == before
 
 
 ADDRESSES = st.one_of(
