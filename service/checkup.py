@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import duckdb
-from sqlalchemy import Engine
+from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.journeys.build import Configuration
@@ -26,6 +27,10 @@ class Check:
 
 def checkup(settings: Settings) -> Iterator[Check]:
     """Look at the ledger, its durability, the mart and what was refused."""
+    file = make_url(settings.ledger_url).database if is_sqlite(settings.ledger_url) else None
+    if file and not Path(file).exists():
+        yield Check("ledger", True, "none yet; throughline serve or throughline migrate makes it")
+        return
     engine = make_engine(settings.ledger_url)
     try:
         current = is_current(engine)

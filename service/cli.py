@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import orjson
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -38,7 +39,13 @@ def _now() -> datetime:
 
 
 def _settings() -> Settings:
-    settings = Settings()
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for problem in error.errors():
+            name = f"THROUGHLINE_{'_'.join(map(str, problem['loc']))}".upper()
+            say.print(f"{name}: {problem['msg'].removeprefix('Value error, ')}", soft_wrap=True)
+        raise typer.Exit(2) from None
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     return settings
 

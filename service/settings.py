@@ -8,8 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
+from phonenumbers import SUPPORTED_REGIONS
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.kit.currencies import MINOR_DIGITS
 
 
 class Settings(BaseSettings):
@@ -80,6 +83,20 @@ class Settings(BaseSettings):
         if value not in available_timezones():
             raise ValueError(f"{value!r} is not an IANA time zone; write it like Europe/Berlin")
         return value
+
+    @field_validator("currency")
+    @classmethod
+    def _known_currency(cls, value: str) -> str:
+        if value.upper() not in MINOR_DIGITS:
+            raise ValueError(f"{value!r} is not an ISO 4217 currency; write it like EUR")
+        return value.upper()
+
+    @field_validator("phone_region")
+    @classmethod
+    def _known_region(cls, value: str) -> str:
+        if value and value.upper() not in SUPPORTED_REGIONS:
+            raise ValueError(f"{value!r} is not an ISO 3166 country code; write it like PL")
+        return value.upper()
 
     @field_validator("secret")
     @classmethod

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
+from service.api.cors import cors_of
 from service.kit.errors import Refusal, ThroughlineError, Unauthenticated, Unavailable
 from service.kit.log import log
 
@@ -40,9 +41,9 @@ def problem(
     return Response(orjson.dumps(body), status, headers=headers, media_type=MEDIA_TYPE)
 
 
-def problem_of(error: ThroughlineError) -> Response:
+def problem_of(error: ThroughlineError, more_headers: dict[str, str] | None = None) -> Response:
     """The answer to one of our own errors."""
-    headers = {}
+    headers = dict(more_headers or {})
     more: dict[str, Any] = {}
     if isinstance(error, Unavailable):
         headers["Retry-After"] = str(error.retry_after)
@@ -58,9 +59,9 @@ def problem_of(error: ThroughlineError) -> Response:
 def install_errors(app: FastAPI) -> None:
     """Answer every error of the API in one shape."""
 
-    async def ours(_: Request, error: Exception) -> Response:
+    async def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, ThroughlineError)
-        return problem_of(error)
+        return problem_of(error, cors_of(request))
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
@@ -71,10 +72,11 @@ def install_errors(app: FastAPI) -> None:
         code, detail = _CODES.get(status, f"http_{status}"), _DETAILS.get(status)
         return problem(status, code, detail or str(error.detail), headers)
 
-    async def down(_: Request, error: Exception) -> Response:
+    async def down(request: Request, error: Exception) -> Response:
         log.error("ledger_unavailable", error=type(error).__name__)
         return problem_of(
-            Unavailable("ledger_unavailable", "The ledger cannot be reached; try again.", 2)
+            Unavailable("ledger_unavailable", "The ledger cannot be reached; try again.", 2),
+            cors_of(request),
         )
 
     async def invalid(_: Request, error: Exception) -> Response:

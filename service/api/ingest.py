@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from service.api import examples
 from service.api.auth import Collector, Server
+from service.api.cors import OPEN_PATHS, cors_of, preflight
 from service.api.parts import NeedsParts, Parts
 from service.api.schemas import SENDING, body_of, described, many_of, schema_of
 from service.collect.body import BOM, parse_items, read_body
@@ -62,12 +63,17 @@ async def store(parts: Parts, batch: Batch) -> Receipt:
     return receipt
 
 
-def answer(receipt: Receipt, sender: Sender) -> Response:
+def answer(request: Request, receipt: Receipt, sender: Sender) -> Response:
     return Response(
         orjson.dumps(receipt_dict(receipt, sender)),
         receipt_status(receipt),
+        cors_of(request),
         media_type="application/json",
     )
+
+
+for _path in OPEN_PATHS:
+    router.add_api_route(_path, preflight, methods=["OPTIONS"], include_in_schema=False)
 
 
 @router.post(
@@ -84,7 +90,7 @@ async def post_events(request: Request, caller: Collector, parts: NeedsParts) ->
     sender = sender_of(caller, parts)
     items = parse_items(await body_bytes(request, parts), parts.settings.max_events)
     batch = collect(items, sender, parts.settings.max_event_bytes)
-    return answer(await store(parts, batch), sender)
+    return answer(request, await store(parts, batch), sender)
 
 
 @router.post(
@@ -104,7 +110,7 @@ async def post_spend(request: Request, caller: Server, parts: NeedsParts) -> Res
     sender = sender_of(caller, parts)
     items = await _lines(request, parts, "spend")
     batch = collect_spend(items, sender, parts.settings.max_event_bytes)
-    return answer(await store(parts, batch), sender)
+    return answer(request, await store(parts, batch), sender)
 
 
 @router.post(
@@ -125,7 +131,7 @@ async def post_rates(request: Request, caller: Server, parts: NeedsParts) -> Res
     sender = sender_of(caller, parts)
     items = await _lines(request, parts, "rates")
     batch = collect_rates(items, sender, parts.settings.max_event_bytes)
-    return answer(await store(parts, batch), sender)
+    return answer(request, await store(parts, batch), sender)
 
 
 async def _lines(request: Request, parts: Parts, kind: Literal["spend", "rates"]) -> Any:

@@ -97,7 +97,7 @@ _LABELS = ("channel", "source", "medium", "campaign", "content", "term", "touch_
 _TEXT = {"type": ["string", "null"]}
 # What stands in lists that the examples leave empty.
 _EMPTY: dict[str, Any] = {
-    "rejected": {"index": 1, "code": "", "field": "", "detail": ""},
+    "rejected": {"index": 1, "code": "bad_url", "field": "page.url", "detail": "…"},
     "not_convertible": {"kind": "revenue", "currency": "KZT", "amount": 700, "count": 1},
     "excluded": {"reason": "bot", "facts": 1},
     "reasons": {"reason": "no_touchpoint", "conversions": 1, "value": 80},

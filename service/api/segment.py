@@ -12,6 +12,7 @@ from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from service.api.auth import demand
+from service.api.cors import cors, preflight
 from service.api.ingest import sender_of, store
 from service.api.parts import parts_of
 from service.api.schemas import body_of, described, schema_of
@@ -31,20 +32,6 @@ router = APIRouter(tags=["collect"])
 WriteKey = Annotated[
     str, Path(description="The browser's key, which is public.", examples=["pk_WRITE_KEY"])
 ]
-HEADERS = "authorization, content-type, anonymousid, sentat, x-write-key"
-
-
-def cors(request: Request) -> dict[str, str]:
-    """Any site may post with its key: the key decides, not the origin. No cookie is ever read."""
-    return {
-        "Access-Control-Allow-Origin": request.headers.get("origin", "*"),
-        "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
-        "Access-Control-Allow-Headers": request.headers.get(
-            "access-control-request-headers", HEADERS
-        ),
-        "Access-Control-Max-Age": "86400",
-        "Vary": "Origin, Access-Control-Request-Headers",
-    }
 
 
 def failure(request: Request, status: int, code: str, message: str) -> Response:
@@ -93,10 +80,6 @@ def _poster(kind: str) -> Callable[[Request], Awaitable[Response]]:
         return await post_messages(request, kind)
 
     return post
-
-
-async def preflight(request: Request) -> Response:
-    return Response(status_code=204, headers=cors(request))
 
 
 def example_of(kind: str) -> Any:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from typer.testing import CliRunner
 
+from service.cli import app
 from service.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +67,8 @@ def test_the_ledger_lies_in_the_data_folder_unless_told_otherwise(tmp_path: Path
     ("name", "value"),
     [
         pytest.param("timezone", "Mars/Olympus", id="unknown zone"),
+        pytest.param("currency", "EURO", id="no such currency"),
+        pytest.param("phone_region", "Poland", id="no such region"),
         pytest.param("secret", "short", id="short secret"),
         pytest.param("port", 65_536, id="no such port"),
         pytest.param("queue_facts", 0, id="no queue"),
@@ -74,6 +78,27 @@ def test_the_ledger_lies_in_the_data_folder_unless_told_otherwise(tmp_path: Path
 def test_what_cannot_be_meant_is_refused(name: str, value: object) -> None:
     with pytest.raises(ValidationError, match=name):
         Settings(**{name: value})
+
+
+def test_codes_may_be_written_small() -> None:
+    found = Settings(currency="pln", phone_region="pl")
+    assert (found.currency, found.phone_region) == ("PLN", "PL")
+
+
+def test_a_command_names_the_setting_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THROUGHLINE_CURRENCY", "EURO")
+    done = CliRunner().invoke(app, ["doctor"])
+    assert done.exit_code == 2
+    assert done.stderr == (
+        "THROUGHLINE_CURRENCY: 'EURO' is not an ISO 4217 currency; write it like EUR\n"
+    )
+
+
+def test_the_doctor_leaves_an_untouched_folder_untouched(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["doctor"])
+    assert done.exit_code == 0
+    assert "none yet" in done.stdout
+    assert list((tmp_path / "var").iterdir()) == []
 
 
 def test_a_duration_is_iso_8601(monkeypatch: pytest.MonkeyPatch) -> None:
