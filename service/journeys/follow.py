@@ -8,11 +8,20 @@ from service.kit.log import log
 
 # Other processes may write to the ledger too; without a hint we look this often.
 LOOK_EVERY_SECONDS = 1.0
-# Rest between refreshes, as a multiple of what the last one took: long while facts still show up
-# within two seconds, and then at least three times.
-LONG_REST, REST = 8.0, 3.0
-REST_WITHIN_PROMISE_SECONDS = 1.3
+# Rest between refreshes, as a multiple of what the last one took, and at most: facts are promised
+# to show up within two seconds, also after the long refresh of a mart that had to catch up.
+REST = 8.0
+LONGEST_REST_SECONDS = 1.3
 WAIT_AFTER_FAILURE_SECONDS = 5.0
+
+
+def rest_after(refresh_seconds: float, interval_seconds: float) -> float:
+    """Seconds to rest after a refresh that took so long.
+
+    What arrives meanwhile is taken in together; a refresh has its fixed cost, of which the intake
+    shall feel little. Whoever cannot wait refreshes himself.
+    """
+    return max(interval_seconds, min(REST * refresh_seconds, LONGEST_REST_SECONDS))
 
 
 class Follower:
@@ -47,10 +56,7 @@ class Follower:
             if self._stopping.is_set():
                 return
             self._refresh()
-            # What arrives meanwhile is taken in together; a refresh has its fixed cost, of which
-            # the intake shall feel little. Whoever cannot wait refreshes himself.
-            rest = min(LONG_REST * self.last_seconds, REST_WITHIN_PROMISE_SECONDS)
-            self._stopping.wait(max(self._interval, rest, REST * self.last_seconds))
+            self._stopping.wait(rest_after(self.last_seconds, self._interval))
 
     def _refresh(self) -> None:
         started = time.perf_counter()
