@@ -108,7 +108,7 @@ def _suit_many_threads() -> None:
     The writer gives the interpreter away at each statement and would then wait for it up to 5 ms,
     longer than it writes; and what was imported needs no looking through for garbage.
     """
-    sys.setswitchinterval(0.0001)
+    sys.setswitchinterval(0.0005)
     gc.collect()
     gc.freeze()
 

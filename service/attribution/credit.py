@@ -63,26 +63,30 @@ def _allocate_block(totals: Ints, weights: Ints, offsets: Ints) -> Ints:
     parts += quotients.take(owner) * weights
     # A weight sum of zero makes its whole total a quotient, spread over weights of zero: no credit.
     if np.any(leftovers):
-        parts[_served(leftovers, products, owner, offsets)] += 1
+        parts[_served(leftovers, products, owner)] += 1
     if totals.min() < 0:
         parts *= np.where(totals < 0, -1, 1).take(owner)
     return parts
 
 
-def _served(leftovers: Ints, remainders: Ints, owner: Ints, offsets: Ints) -> Ints:
+def _served(leftovers: Ints, remainders: Ints, owner: Ints) -> Ints:
     """Indices of the touches that get one of their journey's leftover units.
 
-    Sorting unique keys (journey, largest remainder first, position) by value is several times
-    faster than sorting indices by three columns. The key fits in 63 bits: a block has at most 2**14
-    journeys and touches, and a longer journey is alone in its block.
+    Only touches with a remainder compete: theirs add up to the leftovers, so there are always more
+    of them. Sorting unique keys (journey, largest remainder first, position) by value is several
+    times faster than sorting indices by three columns. The key fits in 63 bits: a block has at most
+    2**14 journeys and touches, and a longer journey is alone in its block.
     """
-    positions = np.arange(len(remainders))
+    touches = np.flatnonzero(remainders)
+    journeys = owner.take(touches)
     position_bits = len(remainders).bit_length()
-    keys = owner << _REMAINDER_BITS
-    keys += WEIGHT_LIMIT - 1 - remainders
+    keys = journeys << _REMAINDER_BITS
+    keys += WEIGHT_LIMIT - 1 - remainders.take(touches)
     keys <<= position_bits
-    keys += positions
+    keys += touches
     keys.sort()
-    first_unserved = (offsets[:-1] + leftovers).take(owner)
-    served: Ints = np.compress(positions < first_unserved, keys) & ((1 << position_bits) - 1)
+    competing = np.bincount(journeys, minlength=len(leftovers))
+    first_unserved = (np.cumsum(competing) - competing + leftovers).take(journeys)
+    served: Ints = np.compress(np.arange(len(keys)) < first_unserved, keys)
+    served &= (1 << position_bits) - 1
     return served

@@ -13,6 +13,7 @@ from service.reports.meta import describe, ratio
 from service.reports.question import Question
 
 Cell = dict[str, Any]
+_LARGEST_MAP = 2**25
 
 
 def attribution(mart: duckdb.DuckDBPyConnection, question: Question) -> dict[str, Any]:
@@ -48,16 +49,27 @@ def _participations(
         at, period = loaded.journeys.touched_at, question.period
         kept = (rows >= 0) & (at >= period.start_micros) & (at < period.end_micros)
         kept &= True if chosen is None else chosen[owner]
-    pairs = np.unique(owner[kept] * row_count + rows[kept])
+    pairs = _distinct(owner[kept] * row_count + rows[kept], len(counted) * row_count)
     count = np.bincount(pairs % row_count, minlength=row_count)
     value = exact_sums(pairs % row_count, loaded.value[pairs // row_count], row_count)
     return count.astype(np.int64), value
 
 
+def _distinct(numbers: Any, limit: int) -> Any:
+    """The distinct ones of so many whole numbers from 0 to below the limit, ascending."""
+    # NumPy's own `unique` hashes, at ten times the cost for what lies almost in order.
+    if limit <= _LARGEST_MAP:
+        seen = np.zeros(limit, bool)
+        seen[numbers] = True
+        return np.flatnonzero(seen)
+    numbers = np.sort(numbers)
+    return numbers[np.diff(numbers, prepend=-1) > 0]
+
+
 def load_chosen(mart: duckdb.DuckDBPyConnection, question: Question) -> tuple[Loaded, Any]:
     """The question's conversions, and which it counts (`repeat`: not a customer's first)."""
     stage = "won" if question.conversion == "repeat" else question.conversion
-    loaded = load(mart, question, [stage])
+    loaded = load(mart, question, [stage], ordinals=question.conversion == "repeat")
     chosen = loaded.conversions["ordinal"] > 1 if question.conversion == "repeat" else None
     return loaded, chosen
 

@@ -95,6 +95,8 @@ class Allocation:
         """
         if chosen is not None:
             amounts = np.where(chosen, amounts, 0)
+        if not amounts.any():
+            return Credit(np.zeros(row_count, np.int64), 0, {}, 0)
         credit = np.where(self._touch_counts, self.credit_of(amounts), 0)
         kept = rows >= 0
         by_row = exact_sums(rows[kept], credit[kept], row_count)

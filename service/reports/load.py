@@ -25,8 +25,8 @@ Ints = NDArray[np.int64]
 class Loaded:
     """n conversions with the m eligible touchpoints of their journeys, oldest first.
 
-    `value` and `margin` are minor units of the question's currency; `amountless` marks conversions
-    part of whose amount has no exchange rate. `dimension_id` and `page_id` are per touchpoint.
+    `value` and `cost` are minor units of the question's currency; `amountless` marks conversions
+    part of whose amount has no exchange rate; `stage` is the place in the stages asked for. `dimension_id` and `page_id` are per touchpoint.
     """
 
     conversions: Columns
@@ -50,11 +50,13 @@ def load(
     question: Question,
     stages: Sequence[str],
     keys: Sequence[int] | None = None,
+    ordinals: bool = True,
 ) -> Loaded:
     """Conversions of the stages that bear on the question, with their journeys.
 
     With basis `touch` these are also conversions after the period, whose touchpoints may lie in
-    it. `keys` restricts to these conversions (by conversion_key), whatever their period.
+    it. `keys` restricts to these conversions (by conversion_key), whatever their period; without
+    `ordinals` nobody counts which win of its customer each is, a third of the work.
     """
     start, end = question.period.start_micros, question.period.end_micros
     last = end
@@ -68,7 +70,8 @@ def load(
         "scope": question.scope,
         "keys": None if keys is None else [int(k) for k in keys],
     }
-    conversions = fetch_columns(mart, _CONVERSIONS, parameters)
+    sql = _CONVERSIONS.format(ordinal=_ORDINAL if ordinals else _UNNUMBERED)
+    conversions = fetch_columns(mart, sql, parameters)
     at = conversions["occurred_at"]
     conversions["in_period"] = (at >= start) & (at < end)
     parameters |= {
@@ -93,18 +96,21 @@ LEFT JOIN factors AS f ON f.currency = a.currency AND f.rate_day = a.rate_day
 GROUP BY a.conversion_key
 """
 
-# `ordinal` numbers the wins of a customer over all time, whatever the period.
+# Numbers the wins of a customer over all time, whatever the period.
+_ORDINAL = """
+SELECT conversion_key, ROW_NUMBER() OVER (
+    PARTITION BY CASE WHEN $scope = 'account' THEN COALESCE(account_key, CAST(person_id AS VARCHAR))
+        ELSE CAST(person_id AS VARCHAR) END
+    ORDER BY occurred_at, conversion_id
+) AS ordinal
+FROM conversions WHERE stage = 'won' AND person_id IS NOT NULL
+"""
+_UNNUMBERED = "SELECT CAST(NULL AS BIGINT) AS conversion_key, 1 AS ordinal WHERE FALSE"
+
 _CONVERSIONS = f"""
-WITH wins AS (
-    SELECT conversion_key, ROW_NUMBER() OVER (
-        PARTITION BY CASE WHEN $scope = 'account' THEN COALESCE(account_key, CAST(person_id AS VARCHAR))
-            ELSE CAST(person_id AS VARCHAR) END
-        ORDER BY occurred_at, conversion_id
-    ) AS ordinal
-    FROM conversions WHERE stage = 'won' AND person_id IS NOT NULL
-), valued AS ({_VALUES})
+WITH wins AS ({{ordinal}}), valued AS ({_VALUES})
 SELECT
-    c.conversion_key, c.occurred_at, c.stage, COALESCE(v.value, 0) AS value,
+    c.conversion_key, c.occurred_at, list_position($stages, c.stage) - 1 AS stage, COALESCE(v.value, 0) AS value,
     COALESCE(v.amountless, FALSE) AS amountless,
     COALESCE(wins.ordinal, 1) AS ordinal,
     c.cost_minor IS NOT NULL AND (c.cost_currency = $currency OR f.factor IS NOT NULL) AS has_cost,
@@ -135,10 +141,10 @@ WHERE stage IN (SELECT UNNEST($stages)) AND converted_at >= $start AND converted
 
 def _arrange(mart: duckdb.DuckDBPyConnection, conversions: Columns, touches: Columns) -> Loaded:
     touches = _in_order(touches)
-    keys = conversions["conversion_key"]
-    owner = np.searchsorted(keys, touches["conversion_key"])
-    offsets = np.zeros(len(keys) + 1, np.int64)
-    np.cumsum(np.bincount(owner, minlength=len(keys)), out=offsets[1:])
+    offsets = np.append(
+        np.searchsorted(touches["conversion_key"], conversions["conversion_key"]),
+        len(touches["conversion_key"]),
+    ).astype(np.int64)
     kinds = dimension_columns(mart)
     dimension_id = touches["dimension_id"]
     journeys = JourneyArrays(
@@ -158,7 +164,9 @@ def _in_order(touches: Columns) -> Columns:
     key, position = touches["conversion_key"], touches["position"]
     step = np.diff(key)
     if not bool(np.all((step > 0) | ((step == 0) & (np.diff(position) > 0)))):
-        order = np.lexsort((position, key))
+        # One number a touchpoint, by the sort that takes runs as they lie: whole journeys.
+        numbers = key * (int(position.max()) + 1) + position
+        order = np.argsort(numbers, kind="stable")
         return {name: column[order] for name, column in touches.items()}
     return touches
 

@@ -96,15 +96,15 @@ def _credit(
 ) -> None:
     allocation = Allocation(loaded, question, question.models[0])
     columns = loaded.conversions
-    stage = columns["stage"]
-    won = stage == "won"
+    reached = {name: columns["stage"] == place for place, name in enumerate(STAGES)}
+    won = reached["won"]
     asked = (
         won & (columns["ordinal"] > 1)
         if question.conversion == "repeat"
-        else stage == question.conversion
+        else reached[question.conversion]
     )
     one = counts(loaded)
-    measures = {COUNT_FIELDS[s]: (one, stage == s) for s in STAGES}
+    measures = {COUNT_FIELDS[s]: (one, reached[s]) for s in STAGES}
     costed = won & columns["has_cost"]
     measures |= {
         "conversions": (one, asked),
