@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 Columns = dict[str, NDArray[Any]]
@@ -44,5 +47,19 @@ def run_file(
 def fetch_columns(
     connection: duckdb.DuckDBPyConnection, sql: str, parameters: Any = None
 ) -> Columns:
-    """The result as one NumPy array a column; a NULL of a numeric column is masked."""
-    return connection.execute(sql, parameters).fetchnumpy()
+    """The result as one NumPy array a column, not to be written to; a NULL of a numeric column is
+    masked, of a text None.
+
+    By way of Arrow, which takes whole columns over: DuckDB's own NumPy output copies value by
+    value, at three times the cost.
+    """
+    result = connection.sql(sql, params=parameters).to_arrow_table()
+    return {name: _as_numpy(result.column(name)) for name in result.column_names}
+
+
+def _as_numpy(column: pa.ChunkedArray) -> NDArray[Any]:
+    if not column.null_count or pa.types.is_string(column.type):
+        plain: NDArray[Any] = column.to_numpy()
+        return plain
+    filled = pc.fill_null(column, pa.scalar(0).cast(column.type)).to_numpy()
+    return np.ma.array(filled, mask=column.is_null().to_numpy())

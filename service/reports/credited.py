@@ -133,8 +133,10 @@ class Allocation:
 
 
 def exact_sums(rows: Ints, amounts: Ints, row_count: int) -> Ints:
-    """Sums of int64 amounts by row. NumPy adds weights up as floats, exact below 2**53 only: so
-    the upper and lower halves are added apart."""
+    """Sums of int64 amounts by row. NumPy adds weights up as floats, exact below 2**53 only: where
+    they may come to more, the upper and lower halves are added apart."""
+    if float(np.abs(amounts).max(initial=0)) * len(amounts) < 2**53:
+        return np.bincount(rows, amounts, minlength=row_count).astype(np.int64)
     low = np.bincount(rows, amounts & HALF, minlength=row_count).astype(np.int64)
     high = np.bincount(rows, amounts >> HALF_BITS, minlength=row_count).astype(np.int64)
     return (high << HALF_BITS) + low

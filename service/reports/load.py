@@ -110,7 +110,7 @@ _UNNUMBERED = "SELECT CAST(NULL AS BIGINT) AS conversion_key, 1 AS ordinal WHERE
 _CONVERSIONS = f"""
 WITH wins AS ({{ordinal}}), valued AS ({_VALUES})
 SELECT
-    c.conversion_key, c.occurred_at, list_position($stages, c.stage) - 1 AS stage, COALESCE(v.value, 0) AS value,
+    c.conversion_key, c.occurred_at, LIST_POSITION($stages, c.stage) - 1 AS stage, COALESCE(v.value, 0) AS value,
     COALESCE(v.amountless, FALSE) AS amountless,
     COALESCE(wins.ordinal, 1) AS ordinal,
     c.cost_minor IS NOT NULL AND (c.cost_currency = $currency OR f.factor IS NOT NULL) AS has_cost,
@@ -124,7 +124,7 @@ LEFT JOIN valued AS v ON v.conversion_key = c.conversion_key
 LEFT JOIN wins ON wins.conversion_key = c.conversion_key
 LEFT JOIN reach ON reach.conversion_key = c.conversion_key
 LEFT JOIN factors AS f ON f.currency = c.cost_currency AND f.rate_day = v.rate_day
-WHERE c.stage IN (SELECT UNNEST($stages)) AND c.occurred_at >= $start AND c.occurred_at < $last
+WHERE LIST_CONTAINS($stages, c.stage) AND c.occurred_at >= $start AND c.occurred_at < $last
     AND ($keys IS NULL OR c.conversion_key IN (SELECT UNNEST($keys)))
 ORDER BY c.conversion_key
 """
@@ -132,7 +132,7 @@ ORDER BY c.conversion_key
 _TOUCHES = """
 SELECT conversion_key, position, occurred_at, dimension_id, COALESCE(page_id, 0) AS page_id, seq
 FROM journeys
-WHERE stage IN (SELECT UNNEST($stages)) AND converted_at >= $start AND converted_at < $last
+WHERE LIST_CONTAINS($stages, stage) AND converted_at >= $start AND converted_at < $last
     AND occurred_at >= converted_at - $lookback
     AND (of_person OR $scope = 'account')
     AND ($keys IS NULL OR conversion_key IN (SELECT UNNEST($keys)))
