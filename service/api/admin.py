@@ -22,7 +22,7 @@ from service.api.schemas import (
 )
 from service.collect.body import parse_json
 from service.collect.intake import storable
-from service.collect.native import refusal_of
+from service.collect.refusals import refusal_of
 from service.kit.time import iso, to_micros
 from service.ledger.keys import create_key, list_keys, list_sources, revoke_key
 from service.ledger.quarantine import list_quarantine

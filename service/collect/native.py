@@ -3,7 +3,6 @@
 Every other wire format ends here too: it is rewritten as native events first.
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,6 +16,7 @@ from service.collect.channels.values import clean_value
 from service.collect.identifiers import Identifier, IdentifierReader, email_domain
 from service.collect.landing import Landing, read_landing
 from service.collect.properties import impersonal
+from service.collect.refusals import refusal_of
 from service.collect.schemas import PARTS, Campaign, Event
 from service.kit.errors import Refusal
 from service.kit.money import parse_amount
@@ -32,26 +32,6 @@ EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 TRUSTED_AHEAD = timedelta(hours=1)
 REPAIRED_AHEAD = timedelta(hours=23)
 DIMENSIONS = ("source", "medium", "campaign", "campaign_id", "content", "term")
-
-_CODES = {
-    "missing": "missing_field",
-    "extra_forbidden": "unknown_field",
-    "literal_error": "unknown_value",
-    "string_too_long": "too_long",
-    "string_too_short": "empty",
-    "too_long": "too_many",
-    "too_short": "empty",
-    "string_pattern_mismatch": "nul_character",
-    "string_unicode": "invalid_text",
-    "greater_than": "out_of_range",
-    "greater_than_equal": "out_of_range",
-    "less_than_equal": "out_of_range",
-    "finite_number": "out_of_range",
-}
-
-
-# How pydantic names the members of a union in the path of an error.
-_MEMBER = re.compile(r"str|int|float|bool|constrained-.*|function-.*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,28 +111,6 @@ def validate(item: Any) -> Event:
             "unknown_field", part, f"`{part}` does not belong in an event of type {event.type}"
         )
     return event
-
-
-def refusal_of(error: ValidationError) -> Refusal:
-    """The first of pydantic's errors, with our stable code and the path of the field."""
-    first = error.errors(include_url=False, include_context=False, include_input=True)[0]
-    where = ".".join(str(step) for step in first["loc"] if not _MEMBER.fullmatch(str(step)))
-    code = _CODES.get(first["type"], "wrong_type")
-    if code == "too_many" and isinstance(first["input"], str):
-        code = "too_long"
-    problem = "no text may hold the character NUL" if code == "nul_character" else first["msg"]
-    return Refusal(
-        code,
-        where,
-        f"{problem}; got {_shown(first['input']) if code != 'missing_field' else 'nothing'}",
-    )
-
-
-def _shown(value: object) -> str:
-    try:
-        return repr(value)[:80]
-    except RecursionError:
-        return f"a {type(value).__name__} nested too deep to be shown"
 
 
 def _moment(text: str, index: int, sender: Sender) -> tuple[int, str | None]:

@@ -12,7 +12,8 @@ import orjson
 from pydantic import ValidationError
 
 from service.collect.intake import collect
-from service.collect.native import Sender, refusal_of
+from service.collect.native import Sender
+from service.collect.refusals import refusal_of
 from service.collect.schemas import Amount, Part, Text
 from service.collect.spend import LinesOfRequest, parse_day
 from service.kit.currencies import parse_currency

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from service.collect.native import Sender, refusal_of
+from service.collect.native import Sender
+from service.collect.refusals import refusal_of
 from service.collect.schemas import Item
 from service.kit.currencies import parse_currency
 from service.kit.errors import Refusal

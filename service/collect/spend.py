@@ -14,7 +14,8 @@ import orjson
 from pydantic import BeforeValidator, Field, ValidationError
 
 from service.collect.intake import collect
-from service.collect.native import EARLIEST, TRUSTED_AHEAD, Sender, parse_moment, refusal_of
+from service.collect.native import EARLIEST, TRUSTED_AHEAD, Sender, parse_moment
+from service.collect.refusals import refusal_of
 from service.collect.schemas import Amount, Id, Part, Text
 from service.kit.currencies import parse_currency
 from service.kit.errors import Refusal
