@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from service.api import examples
 from service.api.auth import Collector, Server
-from service.api.cors import OPEN_PATHS, cors_of, preflight
+from service.api.cors import NATIVE, cors_of, preflight
 from service.api.parts import NeedsParts, Parts
 from service.api.schemas import SENDING, body_of, described, many_of, schema_of
 from service.collect.body import BOM, parse_items, read_body
@@ -33,6 +33,7 @@ RECEIPTS = {
     **described(examples.ALL_REJECTED, success=422, schema=RECEIPT),
 }
 TABLES = ("text/csv", "text/tab-separated-values", "application/csv")
+router.add_api_route(NATIVE, preflight, methods=["OPTIONS"], include_in_schema=False)
 
 
 async def body_bytes(request: Request, parts: Parts) -> bytes:
@@ -70,10 +71,6 @@ def answer(request: Request, receipt: Receipt, sender: Sender) -> Response:
         cors_of(request),
         media_type="application/json",
     )
-
-
-for _path in OPEN_PATHS:
-    router.add_api_route(_path, preflight, methods=["OPTIONS"], include_in_schema=False)
 
 
 @router.post(

@@ -26,7 +26,8 @@ class Loaded:
     """n conversions with the m eligible touchpoints of their journeys, oldest first.
 
     `value` and `cost` are minor units of the question's currency; `amountless` marks conversions
-    part of whose amount has no exchange rate; `stage` is the place in the stages asked for. `dimension_id` and `page_id` are per touchpoint.
+    part of whose amount has no exchange rate; `stage` is the place in the stages asked for.
+    `dimension_id` and `page_id` are per touchpoint.
     """
 
     conversions: Columns
@@ -165,6 +166,7 @@ def _in_order(touches: Columns) -> Columns:
     step = np.diff(key)
     if not bool(np.all((step > 0) | ((step == 0) & (np.diff(position) > 0)))):
         # One number a touchpoint, by the sort that takes runs as they lie: whole journeys.
+        # A key is eight times a seq, so the product is far from the end of 64 bits.
         numbers = key * (int(position.max()) + 1) + position
         order = np.argsort(numbers, kind="stable")
         return {name: column[order] for name, column in touches.items()}

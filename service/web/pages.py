@@ -7,7 +7,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -18,14 +18,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from service.kit.errors import ThroughlineError, Unauthenticated, Unavailable
+from service.kit.errors import Refusal, ThroughlineError, Unauthenticated, Unavailable
 from service.kit.log import log
 from service.web import charts, words
 from service.web.assets import asset
 from service.web.format import Formatter
 from service.web.parts import parts_of
 from service.web.session import session_of
-from service.web.state import DEFAULTS
+from service.web.state import DEFAULTS, State
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -190,12 +190,14 @@ def _shorter_address(request: Request) -> str | None:
     exchanged) names every choice; what stands in the address bar is what readers pass on.
     """
     query = request.query_params
-    if request.method != "GET" or "hx-boosted" in request.headers:
+    spelled_out = any(query.get(name) == default for name, default in DEFAULTS.items())
+    if request.method != "GET" or "hx-boosted" in request.headers or not spelled_out:
         return None
-    kept = [(name, value) for name, value in query.multi_items() if value != DEFAULTS.get(name)]
-    if len(kept) == len(query.multi_items()):
-        return None
-    return quote(request.url.path) + ("?" + urlencode(kept) if kept else "")
+    try:
+        state = State.read(query, {"columns": query.getlist("columns")})
+    except Refusal:
+        return None  # the page itself says what is wrong
+    return state.url(quote(request.url.path))
 
 
 def require_session(request: Request) -> None:

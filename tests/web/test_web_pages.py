@@ -135,6 +135,9 @@ async def test_choices_reach_the_desk_and_stay_in_the_links(
     [
         ("/?period=7d&compare=previous&model=position_based&search=", "/?period=7d"),
         ("/journeys?scope=person", "/journeys"),
+        # A preset goes before days that stand in the same form.
+        ("/?period=30d&start=2026-01-01&end=2026-01-31", "/"),
+        ("/?columns=spend&columns=won&basis=conversion", "/?columns=spend%2Cwon"),
         ("/channels/paid%20search?basis=conversion&period=7d", "/channels/paid%20search?period=7d"),
     ],
 )
