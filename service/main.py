@@ -11,16 +11,20 @@ from sqlalchemy import Engine
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import Receive, Scope, Send
 
-from service.api import admin, ingest, operations, reads, segment
+from service.api import admin, ingest, operations, reads
 from service.api.docs import mount_docs, openapi_of
 from service.api.errors import install_errors
 from service.api.parts import Parts
+from service.api.senders import create_senders
 from service.collect.identifiers import IdentifierReader
+from service.collect.visitors import Visitors
 from service.journeys.build import Configuration
 from service.journeys.follow import Follower
 from service.journeys.mart import Mart
 from service.kit.db import make_engine
+from service.ledger.hooks import HookRing
 from service.ledger.keys import KeyRing
+from service.ledger.salts import salt_of
 from service.ledger.writer import Writer
 from service.reports.desk import ReportDesk
 from service.settings import Settings
@@ -87,6 +91,7 @@ def make_parts(settings: Settings, role: Role, clock: Callable[[], datetime]) ->
         clock=clock,
         engine=engine,
         keys=KeyRing(engine),
+        hooks=HookRing(engine),
         writer=Writer(engine, settings.queue_facts, settings.commit_facts),
         mart=mart,
         follower=Follower(mart, settings.follow_interval.total_seconds()),
@@ -94,6 +99,7 @@ def make_parts(settings: Settings, role: Role, clock: Callable[[], datetime]) ->
             mart, engine, settings.rate_max_age_days, lambda: memory_mart(settings, engine)
         ),
         reader=identifier_reader(settings),
+        visitors=Visitors(lambda day: salt_of(engine, day)),
         signin=sign_in(settings, clock),
     )
 
@@ -139,7 +145,7 @@ def create_app(
     app.include_router(operations.router)
     if role != "query":
         app.include_router(ingest.router)
-        app.include_router(segment.router)
+        app.include_router(create_senders())
     if role != "collect":
         app.include_router(reads.router)
         app.include_router(admin.router)

@@ -36,13 +36,13 @@ TABLES = ("text/csv", "text/tab-separated-values", "application/csv")
 router.add_api_route(NATIVE, preflight, methods=["OPTIONS"], include_in_schema=False)
 
 
-async def body_bytes(request: Request, parts: Parts) -> bytes:
+async def body_bytes(request: Request, parts: Parts, limit: int = 2**63) -> bytes:
     """The body, unpacked, within the limits; refused by its announced length where that is enough."""
     try:
         return await read_body(
             request.stream(),
             request.headers.get("content-encoding", ""),
-            parts.settings.max_body_bytes,
+            min(limit, parts.settings.max_body_bytes),
             request.headers.get("content-length"),
         )
     except ClientDisconnect:
@@ -52,7 +52,7 @@ async def body_bytes(request: Request, parts: Parts) -> bytes:
 
 
 def sender_of(caller: Caller, parts: Parts) -> Sender:
-    return Sender(caller, parts.clock(), parts.reader)
+    return Sender(caller, parts.clock(), parts.reader, currency=parts.settings.currency)
 
 
 async def store(parts: Parts, batch: Batch) -> Receipt:

@@ -9,8 +9,10 @@ from fastapi import Depends, Request
 from sqlalchemy import Engine
 
 from service.collect.identifiers import IdentifierReader
+from service.collect.visitors import Visitors
 from service.journeys.follow import Follower
 from service.journeys.mart import Mart
+from service.ledger.hooks import HookRing
 from service.ledger.keys import KeyRing
 from service.ledger.writer import Writer
 from service.reports.desk import ReportDesk
@@ -25,11 +27,13 @@ class Parts:
     clock: Callable[[], datetime]
     engine: Engine
     keys: KeyRing
+    hooks: HookRing
     writer: Writer
     mart: Mart
     follower: Follower
     desk: ReportDesk
     reader: IdentifierReader
+    visitors: Visitors
     signin: Any
 
 

@@ -26,6 +26,7 @@ class Unreadable:
 
     refusal: Refusal
     raw: str
+    identity: str = ""
 
 
 async def read_body(

@@ -2,15 +2,67 @@
 their reasons. Nothing good beside a bad item is lost."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from service.collect.body import Unreadable, raw_text
 from service.collect.native import Sender, to_fact
+from service.collect.wire import Format, in_their_words
 from service.kit.errors import Refusal
 from service.kit.time import to_micros
 from service.ledger.append import Batch, NewFact, Receipt, Refused
 
-Reader = Callable[[Any, int, Sender], NewFact | None]
+Reader = Callable[[Any, int, Sender], NewFact]
+
+
+def to_facts(message: Any, index: int, sender: Sender, wire: Format) -> list[NewFact]:
+    """The canonical facts of a message of the format. Raises Refusal in the sender's own words."""
+    try:
+        return [
+            to_fact(event, index, sender, event.pop("claimed_at", None))
+            for event in wire.rewrite(message, index, sender)
+        ]
+    except Refusal as refusal:
+        named = in_their_words(refusal.field, wire.words)
+        raise Refusal(refusal.code, named, refusal.detail) from None
+
+
+def collect_messages(
+    messages: Iterable[Any], sender: Sender, wire: Format, max_bytes: int
+) -> Batch:
+    """Read every message of a request; one that cannot be read costs no other.
+
+    Args: messages as of `wire.Endpoint.messages`; max_bytes: largest fact.
+    """
+    facts: list[NewFact] = []
+    refused: list[Refused] = []
+    for index, message in enumerate(messages):
+        try:
+            if isinstance(message, Unreadable):
+                raise message.refusal
+            found = to_facts(message, index, sender, wire)
+            for fact in found:
+                _check_size(fact, max_bytes)
+            facts += found
+        except Refusal as refusal:
+            refused.append(_refused_message(message, index, refusal, sender, wire))
+    return Batch(facts, refused)
+
+
+def _refused_message(
+    message: Any, index: int, refusal: Refusal, sender: Sender, wire: Format
+) -> Refused:
+    if isinstance(message, Unreadable):
+        shown, identity = message, message.identity
+    else:
+        shown, identity = wire.shown(message), wire.identity(message)
+    refused = refused_item(shown, index, refusal, sender)
+    return replace(refused, fact_id=storable(identity), format=wire.name)
+
+
+def _check_size(fact: NewFact, max_bytes: int) -> None:
+    if len(fact.payload) > max_bytes:
+        raise Refusal("too_large", "", f"an event holds at most {max_bytes} bytes")
 
 
 def collect(
@@ -22,8 +74,8 @@ def collect(
 ) -> Batch:
     """Read every item.
 
-    Args: items as parsed; max_bytes: largest fact; read: one wire format's reader, which gives
-    a fact, None for what is rightly left out, or raises Refusal.
+    Args: items as parsed; max_bytes: largest fact; read: the reader of one kind of item, which
+    gives a fact or raises Refusal.
     """
     facts: list[NewFact] = []
     refused: list[Refused] = []
@@ -32,10 +84,7 @@ def collect(
             if isinstance(item, Unreadable):
                 raise item.refusal
             fact = read(item, index, sender)
-            if fact is None:
-                continue
-            if len(fact.payload) > max_bytes:
-                raise Refusal("too_large", "", f"an event holds at most {max_bytes} bytes")
+            _check_size(fact, max_bytes)
             facts.append(fact)
         except Refusal as refusal:
             refused.append(refused_item(item, index, refusal, sender))

@@ -36,12 +36,16 @@ DIMENSIONS = ("source", "medium", "campaign", "campaign_id", "content", "term")
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who sends, when it arrived, and how to read his identifiers."""
+    """Who sends, when it arrived, how to read his identifiers, and what his words mean: `options`
+    are those of his hook, validated (`hooks.HookOptions`), `currency` that of amounts which name
+    none."""
 
     caller: Caller
     received_at: datetime
     reader: IdentifierReader
     adjusted: list[dict[str, Any]] = field(default_factory=list)
+    options: Any = None
+    currency: str = ""
 
     @property
     def is_public(self) -> bool:

@@ -98,15 +98,21 @@ class Item(Part):
 
 
 class Lead(Part):
+    """`status` is what the CRM itself calls the stage."""
+
     id: Id
     stage: Literal["lead", "mql", "sql", "rejected"]
+    status: Text | None = None
     reason: Text | None = None
     name: Text | None = None
 
 
 class Deal(Part):
+    """`status` is what the CRM itself calls the stage."""
+
     id: Id
     stage: Stage | None = None
+    status: Text | None = None
     amount: Amount | None = None
     currency: Text | None = None
     reason: Text | None = None
@@ -146,8 +152,10 @@ class Unlink(Part):
 
 
 class Context(Part):
-    """What is known of the visitor's device; an address is read and not kept."""
+    """What is known of the visitor's device, and whether he agreed to be recognised; an address is
+    read and not kept."""
 
+    consent: Literal["granted", "denied"] | None = None
     user_agent: Annotated[str, Field(max_length=2_000, pattern=NO_NUL)] | None = None
     ip: Text | None = None
     locale: Text | None = None

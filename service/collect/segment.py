@@ -1,7 +1,7 @@
-"""The Segment HTTP Tracking API: each message is rewritten as native events and read as those are.
+"""Messages of the Segment API, whoever sends them: each is rewritten as native events.
 
 What a message becomes: `identify` and `alias` an identify, `page` a page (without any address a
-track), `screen` a track, `group` a group with its account, `track` what `segment_track` says.
+track), `screen` a track, `group` a group with its account, `track` what `vocabulary` says.
 
 Its clock: `occurred_at` is the `timestamp` corrected by how far `sentAt` lies from its arrival, as
 Segment does, but only where that is the skew of a clock and not a queue that waited; what the
@@ -14,19 +14,17 @@ Sources: Segment's documentation of the HTTP API and of the common fields; recor
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Final
 
 import orjson
 
-from service.collect.intake import refused_item, storable
-from service.collect.native import TRUSTED_AHEAD, Sender, parse_moment, to_fact
-from service.collect.segment_http import KINDS, messages_of
-from service.collect.segment_messages import REWRITERS, Message, in_their_words, mapping, rewrite
-from service.kit.errors import BadRequest, Refusal
-from service.ledger.append import Batch, NewFact, Refused
+from service.collect.native import TRUSTED_AHEAD, Sender, parse_moment
+from service.collect.picking import mapping
+from service.collect.segment_messages import REWRITERS, Message, rewrite
+from service.collect.wire import NativeEvent
+from service.kit.errors import Refusal
 
 MAX_MESSAGE_ID: Final = 100
 # A message sent later than this after its `sentAt` waited in a queue; its clock may be right.
@@ -39,69 +37,37 @@ _SERVER_LIBRARY: Final = re.compile(
 )
 
 
-def read_segment(body: object, path_kind: str, sender: Sender, max_bytes: int) -> Batch:
-    """The facts of one request and what was refused of it, message by message.
-
-    Args:
-        body: the request's body as parsed from JSON.
-        path_kind: last part of the path, a key of `segment_http.KINDS`; KeyError for another.
-        max_bytes: largest message, and largest fact, in bytes.
-    Returns: a batch for the ledger; whatever the body holds, nothing else is raised. A body that
-        `segment_http.messages_of` refuses is one refused item.
-    """
-    facts: list[NewFact] = []
-    refused: list[Refused] = []
-    try:
-        messages = messages_of(body, path_kind)
-    except BadRequest as error:
-        # Not the messages: they hold addresses of visitors, and any of them may be good.
-        shown = {n: v for n, v in mapping(body).items() if n != "batch"} or None
-        return Batch([], [_refused(shown, 0, Refusal(error.code, "", error.detail), sender)])
-    around = body if isinstance(body, dict) else {}
-    for index, message in enumerate(messages):
-        try:
-            facts += _facts(message, around, path_kind, index, sender, max_bytes)
-        except Refusal as refusal:
-            refused.append(_refused(message, index, in_their_words(refusal), sender))
-    return Batch(facts, refused)
-
-
-def _facts(
-    given: object,
-    around: Mapping[str, Any],
-    path_kind: str,
-    index: int,
-    sender: Sender,
-    max_bytes: int,
-) -> list[NewFact]:
+def rewrite_message(given: Any, index: int, sender: Sender) -> list[NativeEvent]:
+    """The native events of a message that is whole in itself: with its `type`, its `sentAt` and the
+    context of its batch. Raises Refusal."""
     if not isinstance(given, dict):
         raise Refusal("not_an_object", "", "a message is a JSON object with type and messageId")
-    if len(_encoded(given)) > max_bytes:
-        raise Refusal("too_large", "", f"a message holds at most {max_bytes} bytes")
-    context = {**mapping(around.get("context")), **mapping(given.get("context"))}
-    kind = KINDS[path_kind]
-    if kind == "batch":
-        kind = _kind_of(given)
+    context = mapping(given.get("context"))
+    kind = _kind_of(given)
     # A group's own traits are the company's, not the person's.
     traits = [
         mapping(context.get("traits")),
         mapping(given.get("traits") if kind != "group" else None),
     ]
-    message = Message(
-        kind,
-        _identity({**given, "context": context}, kind),
-        index,
-        given,
-        context,
-        _people(given, traits),
-        sender,
-    )
-    sent_at = around.get("sentAt") or given.get("sentAt")
-    occurred_at, claimed_at = _moments(message, sent_at, sender.received_at)
-    facts = [to_fact(e, index, sender, claimed_at) for e in rewrite(message, occurred_at)]
-    if any(len(fact.payload) > max_bytes for fact in facts):
-        raise Refusal("too_large", "", f"an event holds at most {max_bytes} bytes")
-    return facts
+    message = Message(kind, _identity(given), index, given, context, _people(given, traits), sender)
+    occurred_at, claimed_at = _moments(message, given.get("sentAt"), sender.received_at)
+    return [{**event, "claimed_at": claimed_at} for event in rewrite(message, occurred_at)]
+
+
+def shown(message: Any) -> Any:
+    """For the quarantine: without the key and the visitor's address."""
+    if not isinstance(message, dict):
+        return message
+    message = {name: value for name, value in message.items() if name != "writeKey"}
+    if isinstance(context := message.get("context"), dict):
+        message["context"] = {name: value for name, value in context.items() if name != "ip"}
+    return message
+
+
+def identity_of(message: Any) -> str:
+    """`messageId` where it is text, for the list of the quarantine."""
+    given = message.get("messageId") if isinstance(message, dict) else None
+    return given if isinstance(given, str) else ""
 
 
 def _kind_of(message: Mapping[str, Any]) -> str:
@@ -113,12 +79,12 @@ def _kind_of(message: Mapping[str, Any]) -> str:
     return kind
 
 
-def _identity(message: Mapping[str, Any], kind: str) -> str:
+def _identity(message: Mapping[str, Any]) -> str:
     """`messageId`, else a hash of what the message says, equal each time it is sent."""
     given = message.get("messageId")
     if given is None or given == "":
         said = {name: value for name, value in message.items() if name not in _VOLATILE}
-        digest = blake2b(_encoded({**said, "type": kind}), digest_size=16)
+        digest = blake2b(encoded(said), digest_size=16)
         return f"hash:{digest.hexdigest()}"
     if isinstance(given, bool) or not isinstance(given, str | int):
         raise Refusal("wrong_type", "messageId", "a messageId is text")
@@ -185,7 +151,7 @@ def _is_server(message: Message) -> bool:
     return named or message.fields.get("channel") == "server"
 
 
-def _encoded(value: object) -> bytes:
+def encoded(value: object) -> bytes:
     """The value as text of one form. Raises Refusal for what no text holds."""
     try:
         return orjson.dumps(value, default=repr, option=orjson.OPT_SORT_KEYS)
@@ -195,15 +161,3 @@ def _encoded(value: object) -> bytes:
         return json.dumps(value, default=repr, sort_keys=True).encode()
     except (RecursionError, TypeError, ValueError):
         raise Refusal("invalid_text", "", "the message is nested too deep to be read") from None
-
-
-def _refused(message: object, index: int, refusal: Refusal, sender: Sender) -> Refused:
-    """For the quarantine: without the key and the visitor's address."""
-    identity = ""
-    if isinstance(message, dict):
-        given = message.get("messageId")
-        identity = storable(given) if isinstance(given, str) else ""
-        message = {name: value for name, value in message.items() if name != "writeKey"}
-        if isinstance(context := message.get("context"), dict):
-            message["context"] = {name: v for name, v in context.items() if name != "ip"}
-    return replace(refused_item(message, index, refusal, sender), fact_id=identity)

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from service.collect.landing import host_of
 from service.collect.native import Sender
-from service.collect.segment_track import MAX_TEXT, rewrite_track, scalars
+from service.collect.picking import MAX_TEXT, mapping, scalars, text
+from service.collect.vocabulary import rewrite_track
 from service.kit.errors import Refusal
 
 MAX_URL: Final = 8_000
@@ -21,7 +22,7 @@ _CAMPAIGN: Final = {
     "term": "term",
 }
 # A refusal names the field as the sender wrote it; the first that fits.
-_THEIR_WORDS: Final = {
+WORDS: Final = {
     "id": "messageId",
     "occurred_at": "timestamp",
     "identifiers.user_id": "userId",
@@ -79,22 +80,6 @@ def rewrite(message: Message, occurred_at: str) -> Events:
     if agent := text(message.context.get("userAgent"), MAX_USER_AGENT):
         common["context"] = {"user_agent": agent}
     return [{**common, **event} for event in REWRITERS[message.kind](message)]
-
-
-def in_their_words(refusal: Refusal) -> Refusal:
-    """The refusal of a native event with its field named as in the message."""
-    for ours, theirs in _THEIR_WORDS.items():
-        if refusal.field == ours or refusal.field.startswith(f"{ours}."):
-            return Refusal(refusal.code, theirs + refusal.field[len(ours) :], refusal.detail)
-    return refusal
-
-
-def mapping(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def text(value: object, limit: int) -> str:
-    return value.strip()[:limit] if isinstance(value, str) else ""
 
 
 def _identify(_: Message) -> Events:

@@ -50,6 +50,7 @@ class Refused:
     received_at: int
     fact_id: str = ""
     raw: str = ""
+    format: str = "native"
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +201,7 @@ def _conflict(fact: NewFact) -> Refused:
         received_at=fact.received_at,
         fact_id=fact.fact_id,
         raw=fact.payload,
+        format="fact",
     )
 
 
@@ -213,6 +215,7 @@ def _keep_refused(connection: Connection, receipts: Sequence[Receipt]) -> None:
             "detail": r.detail[:2000],
             "fact_id": r.fact_id[:500],
             "raw": r.raw[:MAX_RAW],
+            "format": r.format,
         }
         for receipt in receipts
         for r in receipt.refused

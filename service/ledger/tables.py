@@ -99,6 +99,15 @@ class Quarantined(SQLModel, table=True):
     detail: str = Field(sa_type=Text)
     fact_id: str = Field(sa_type=Text)
     raw: str = Field(sa_type=Text, description="what was sent, as JSON, at most 32 KiB")
+    format: str = Field(
+        default="native",
+        sa_column=Column(Text, nullable=False, server_default="native"),
+        description="wire format, or the kind of an imported item: who reads it again",
+    )
+    replayed_at: datetime | None = Field(default=None, sa_type=Instant)
+    outcome: str | None = Field(
+        default=None, sa_type=Text, description="accepted, duplicate or dismissed, once it ended"
+    )
 
 
 class IntakeCount(SQLModel, table=True):
@@ -111,6 +120,124 @@ class IntakeCount(SQLModel, table=True):
         sa_type=Text, primary_key=True, description="accepted, duplicate, or a code"
     )
     count: int = Field(sa_type=BigInteger)
+    last_at: datetime | None = Field(
+        default=None, sa_type=Instant, description="when the latest of them was received"
+    )
+
+
+class IntakeHour(SQLModel, table=True):
+    """The same by hour of arrival, for rates; old hours may be deleted."""
+
+    __tablename__ = "intake_hours"
+
+    source_id: int = Field(foreign_key="sources.id", primary_key=True)
+    hour: datetime = Field(sa_type=Instant, primary_key=True)
+    outcome: str = Field(sa_type=Text, primary_key=True)
+    count: int = Field(sa_type=BigInteger)
+
+
+class Setting(SQLModel, table=True):
+    """One version of a named piece of configuration; the newest holds, none is changed."""
+
+    __tablename__ = "configurations"
+    __table_args__ = (UniqueConstraint("name", "version"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(sa_type=Text, description="such as hook:3 or campaigns")
+    version: int
+    value: str = Field(sa_type=Text, description="canonical JSON")
+    created_at: datetime = Field(sa_type=Instant)
+    author: str = Field(sa_type=Text)
+
+
+class Hook(SQLModel, table=True):
+    """An address of its own for a sender that can do no better than post to one: a CRM's webhooks,
+    an ad network's postbacks. Its key stands in the address and opens nothing else; what its
+    sender's words mean is the configuration `hook:ID`."""
+
+    __tablename__ = "hooks"
+
+    id: int | None = Field(default=None, primary_key=True)
+    key_id: int = Field(foreign_key="keys.id", unique=True)
+    kind: str = Field(sa_type=Text, description="the wire format")
+    created_at: datetime = Field(sa_type=Instant)
+
+
+class Task(SQLModel, table=True):
+    """Something to be done later and again until it succeeds, across restarts."""
+
+    __tablename__ = "tasks"
+    __table_args__ = (
+        UniqueConstraint("kind", "name"),
+        Index("ix_tasks_due_at", "state", "due_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int | None = Field(
+        default=None, sa_column=Column(RisingId, Identity(always=False), primary_key=True)
+    )
+    kind: str = Field(sa_type=Text)
+    name: str = Field(sa_type=Text, description="once only within its kind")
+    source_id: int = Field(foreign_key="sources.id")
+    payload: str = Field(sa_type=Text, description="JSON")
+    state: str = Field(sa_type=Text, description="waiting, done or failed")
+    attempts: int = Field(default=0)
+    due_at: datetime = Field(sa_type=Instant)
+    created_at: datetime = Field(sa_type=Instant)
+    ended_at: datetime | None = Field(default=None, sa_type=Instant)
+    last_error: str | None = Field(default=None, sa_type=Text)
+
+
+class Pull(SQLModel, table=True):
+    """How far a scheduled pull has come, and how its last attempts went."""
+
+    __tablename__ = "pulls"
+
+    source_id: int = Field(foreign_key="sources.id", primary_key=True)
+    platform: str = Field(sa_type=Text)
+    cursor: str | None = Field(default=None, sa_type=Text, description="last day that is complete")
+    next_at: datetime = Field(sa_type=Instant)
+    succeeded_at: datetime | None = Field(default=None, sa_type=Instant)
+    failing_since: datetime | None = Field(default=None, sa_type=Instant)
+    failures: int = Field(default=0, description="one after another")
+    last_error: str | None = Field(default=None, sa_type=Text)
+
+
+class Outgoing(SQLModel, table=True):
+    """One statement to an ad platform about one conversion. A correction is a new row of the same
+    `order_id` with the next revision."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        UniqueConstraint("destination", "order_id", "revision"),
+        Index("ix_outbox_destination_state", "destination", "state"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int | None = Field(
+        default=None, sa_column=Column(RisingId, Identity(always=False), primary_key=True)
+    )
+    destination: str = Field(sa_type=Text, description="platform and name of the export")
+    order_id: str = Field(sa_type=Text, description="stable, by which the platform knows it")
+    revision: int
+    action: str = Field(sa_type=Text, description="report, restate or retract")
+    digest: str = Field(sa_type=Text, description="of what is said, to see whether it changed")
+    payload: str = Field(sa_type=Text, description="JSON")
+    state: str = Field(sa_type=Text, description="new, sent, accepted, rejected or superseded")
+    created_at: datetime = Field(sa_type=Instant)
+    sent_at: datetime | None = Field(default=None, sa_type=Instant)
+    answered_at: datetime | None = Field(default=None, sa_type=Instant)
+    answer: str | None = Field(default=None, sa_type=Text)
+    attempts: int = Field(default=0)
+
+
+class DailySalt(SQLModel, table=True):
+    """The salt of cookieless visitors; each is deleted soon after its day."""
+
+    __tablename__ = "daily_salts"
+
+    day: str = Field(sa_type=Text, primary_key=True)
+    salt: str = Field(sa_type=Text)
 
 
 TABLES = SQLModel.metadata.tables

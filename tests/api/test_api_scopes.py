@@ -6,6 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
+from service.collect.formats import formats
+from service.collect.wire import Endpoint
 from service.ledger.keys import SCOPES
 from service.main import create_app
 from service.settings import Settings
@@ -39,12 +41,21 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str], int]] = {
     ("get", "/v1/keys"): (frozenset({"admin"}), 200),
     ("post", "/v1/keys"): (frozenset({"admin"}), 201),
     ("delete", "/v1/keys/{key_id}"): (frozenset({"admin"}), 404),
-    # Segment's clients: a batch that was judged is 200, and their settings are no secret.
     **{
-        ("post", f"/v1/{kind}"): (SENDERS, 200)
-        for kind in ("identify", "track", "page", "screen", "group", "alias", "batch", "import")
+        (method.lower(), endpoint.paths[0]): (
+            frozenset(endpoint.scopes)
+            if isinstance(endpoint, Endpoint) and not endpoint.always
+            else ANYBODY,
+            endpoint.status,
+        )
+        for wire in formats().values()
+        for endpoint in wire.endpoints
+        if endpoint.summary
+        for method in endpoint.methods
     },
-    ("get", "/v1/projects/{write_key}/settings"): (ANYBODY, 200),
+}
+OF_FORMATS = {
+    path for wire in formats().values() for endpoint in wire.endpoints for path in endpoint.paths
 }
 EXAMPLES = {"conversion_id": "won:order:none", "person_id": "p_none", "key_id": "2000000000"}
 DESCRIPTION: Any = create_app(Settings(_env_file=None)).openapi()
@@ -89,7 +100,10 @@ async def test_the_matrix(service: Service, method: str, path: str, caller: str)
     assert response.status_code == (granted if caller in allowed else refused), response.text
     if caller not in allowed:
         code = {"nobody": "no_key", "wrong": "unknown_key", REVOKED: "unknown_key"}
-        assert response.json()["code"] == code.get(caller, "scope_missing")
+        expected = {code.get(caller, "scope_missing")}
+        if path in OF_FORMATS and caller == "nobody":
+            expected.add("unknown_key")  # the example may hold a key of its own
+        assert response.json()["code"] in expected
 
 
 READS = [
@@ -117,7 +131,7 @@ async def test_the_description_says_who_may(method: str, path: str) -> None:
     described = DESCRIPTION["paths"][path][method]
     if ROWS[method, path][0] == ANYBODY:
         assert "security" not in described
-    elif path.rpartition("/")[2] not in "identify track page screen group alias batch import":
+    elif path not in OF_FORMATS:
         assert described["security"] == [{"HTTPBearer": []}, {"HTTPBasic": []}]
 
 

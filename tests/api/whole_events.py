@@ -40,10 +40,11 @@ PARTS: dict[str, Json] = {
         "url": "https://shop.example/",
         "campaign": CAMPAIGN,
     },
-    "lead": {"id": "L", "stage": "lead", "reason": "webinar", "name": "Trial"},
+    "lead": {"id": "L", "stage": "lead", "status": "New", "reason": "webinar", "name": "Trial"},
     "deal": {
         "id": "D",
         "stage": "won",
+        "status": "Closed",
         "amount": "90.00",
         "currency": "EUR",
         "reason": "price",
@@ -70,6 +71,7 @@ PARTS: dict[str, Json] = {
 COMMON: Json = {
     "account": {"id": "acme", "domain": "acme.example", "name": "Acme"},
     "context": {
+        "consent": "granted",
         "user_agent": "Mozilla/5.0",
         "ip": "203.0.113.7",
         "locale": "pl-PL",

@@ -11,16 +11,16 @@ import pytest
 from sqlalchemy import Engine
 
 from service.collect.body import parse_json
+from service.collect.formats.segment import KINDS, MAX_BODY_BYTES, write_key
 from service.collect.identifiers import IdentifierReader
 from service.collect.native import Sender
-from service.collect.segment import read_segment
-from service.collect.segment_http import KINDS, MAX_BODY_BYTES, write_key_of
 from service.journeys.build import Configuration
 from service.journeys.mart import Mart
 from service.kit.db import make_engine
 from service.ledger.append import Batch, append
 from service.ledger.keys import Caller, create_key
 from service.ledger.migrate import migrate
+from tests.collect.sending import call, send
 
 READER = IdentifierReader(b"a secret of the tests", None)
 NAMES = (
@@ -56,8 +56,8 @@ def read(post: dict[str, Any]) -> Batch:
     """The request as if it had arrived half a second after it was sent."""
     received_at = datetime.fromisoformat(post["body"]["sentAt"]) + timedelta(milliseconds=500)
     caller = Caller(1, 1, "site", frozenset({"collect", "facts"}))
-    kind = post["path"].rpartition("/")[2]
-    return read_segment(post["body"], kind, Sender(caller, received_at, READER), 32 * 1024)
+    request = call(post["path"], post["body"], received_at=received_at)
+    return send("segment", request, Sender(caller, received_at, READER))
 
 
 def told(batch: Batch) -> dict[str, dict[str, Any]]:
@@ -83,7 +83,8 @@ def test_every_recorded_message_is_taken(test_data: Path, name: str) -> None:
         assert [(r.code, r.field, r.detail) for r in batch.refused] == []
         messages = post["body"].get("batch", [post["body"]])
         assert [f.fact_id for f in batch.facts] == [m["messageId"] for m in messages]
-        assert write_key_of(dict(post["headers"]), post["body"]) == "WRITEKEY"
+        request = call(post["path"], post["body"], headers=dict(post["headers"]))
+        assert write_key(request) == "WRITEKEY"
         assert post["raw_len"] < MAX_BODY_BYTES
         assert "203.0.113.7" not in "".join(f.payload for f in batch.facts)
 
@@ -202,11 +203,11 @@ def test_a_public_key_takes_all_but_the_order(test_data: Path) -> None:
     for post in requests(test_data, "segment-browser"):
         caller = Caller(1, 1, "site", frozenset({"collect"}))
         received_at = datetime.fromisoformat(post["body"]["sentAt"])
-        kind = post["path"].rpartition("/")[2]
-        batch = read_segment(post["body"], kind, Sender(caller, received_at, READER), 32 * 1024)
+        request = call(post["path"], post["body"], received_at=received_at)
+        batch = send("segment", request, Sender(caller, received_at, READER))
         refused = [(r.code, r.field, r.fact_id) for r in batch.refused]
         expected = [("scope_missing", "event", post["body"]["messageId"])]
-        assert refused == (expected if kind == "t" else [])
+        assert refused == (expected if post["path"].endswith("/t") else [])
         assert "WRITEKEY" not in "".join(r.raw for r in batch.refused)
 
 
@@ -214,4 +215,6 @@ def test_the_paths_of_the_browser_are_known(test_data: Path) -> None:
     paths = [post["path"] for name in NAMES for post in requests(test_data, name)]
     assert {path.rpartition("/")[0] for path in paths} == {"/v1"}
     assert {path.rpartition("/")[2] for path in paths} == set("tgipab") | {"batch"}
-    assert {path.rpartition("/")[2] for path in paths} <= set(KINDS)
+    assert {path.rpartition("/")[2] for path in paths} <= {
+        name for names in KINDS.values() for name in names
+    }

@@ -1,20 +1,23 @@
 """The key, the limits and the settings of the Segment protocol."""
 
 import base64
+import json
 from typing import Any
 
 import pytest
 
-from service.collect.segment_http import (
+from service.collect.formats.segment import (
     KINDS,
     MAX_BODY_BYTES,
     MAX_MESSAGE_BYTES,
     MAX_MESSAGES,
-    messages_of,
-    settings_body,
-    write_key_of,
+    messages_as,
+    settings,
+    write_key,
 )
-from service.kit.errors import BadRequest
+from service.collect.wire import Call
+from service.kit.errors import BadRequest, Forbidden
+from tests.collect.sending import RECEIVED, call
 
 
 def basic(text: str) -> str:
@@ -43,25 +46,33 @@ def basic(text: str) -> str:
 )
 @pytest.mark.parametrize("header", ["Authorization", "authorization"])
 def test_the_write_key(authorization: str, body: Any, key: str | None, header: str) -> None:
-    assert write_key_of({"Host": "x", header: authorization}, body) == key
+    assert write_key(call("/v1/batch", body, headers={header: authorization})) == key
 
 
 def test_no_key_at_all() -> None:
-    assert write_key_of({}, {}) is None
+    assert write_key(call("/v1/batch", {})) is None
 
 
 def test_the_settings_enable_the_source_alone() -> None:
-    settings = settings_body("KEY")
-    assert settings["integrations"]["Segment.io"]["apiKey"] == "KEY"
-    assert list(settings["integrations"]) == ["Segment.io"]
-    assert settings["plan"]["track"]["__default"]["enabled"] is True
+    asked = Call("GET", "", "", {}, b"", RECEIVED, {"write_key": "KEY"})
+    told = json.loads(settings(asked).body)
+    assert told["integrations"]["Segment.io"]["apiKey"] == "KEY"
+    assert list(told["integrations"]) == ["Segment.io"]
+    assert told["plan"]["track"]["__default"]["enabled"] is True
+
+
+def test_a_public_key_may_stand_in_the_address_and_a_secret_one_not() -> None:
+    assert write_key(call("/v1/batch", {}, query="key=pk_1")) == "pk_1"
+    with pytest.raises(Forbidden) as caught:
+        write_key(call("/v1/batch", {}, query="key=sk_1"))
+    assert caught.value.code == "secret_in_address"
 
 
 def test_limits() -> None:
     assert (MAX_MESSAGE_BYTES, MAX_BODY_BYTES, MAX_MESSAGES) == (32_768, 512_000, 2_500)
-    assert len(messages_of({"batch": [{}] * MAX_MESSAGES}, "b")) == MAX_MESSAGES
+    assert len(messages_as("batch")(call("/v1/b", {"batch": [{}] * MAX_MESSAGES}))) == MAX_MESSAGES
     with pytest.raises(BadRequest) as caught:
-        messages_of({"batch": [{}] * (MAX_MESSAGES + 1)}, "batch")
+        messages_as("batch")(call("/v1/b", {"batch": [{}] * (MAX_MESSAGES + 1)}))
     assert (caught.value.code, caught.value.status) == ("too_many_items", 400)
 
 
@@ -71,17 +82,17 @@ def test_limits() -> None:
         ([], "track", "not_an_object"),
         (None, "batch", "not_an_object"),
         ({}, "batch", "missing_field"),
-        ({"batch": {"0": {}}}, "import", "missing_field"),
+        ({"batch": {"0": {}}}, "batch", "missing_field"),
     ],
 )
 def test_requests_that_make_no_sense(body: Any, kind: str, code: str) -> None:
     with pytest.raises(BadRequest) as caught:
-        messages_of(body, kind)
+        messages_as(kind)(call(f"/v1/{kind}", body))
     assert caught.value.code == code
 
 
 def test_a_short_path_is_its_long_one() -> None:
-    names = ("identify", "track", "page", "screen", "group", "alias", "batch")
-    assert {KINDS[name] for name in names} == set(names)
-    assert {KINDS[name[0]] for name in names} == set(names)
-    assert KINDS["import"] == "batch"
+    for kind, (long, *short) in KINDS.items():
+        assert long == kind
+        assert kind[0] in short
+    assert "import" in KINDS["batch"]

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from service.collect.identifiers import IdentifierReader
 from service.collect.native import Sender
-from service.collect.segment import read_segment
 from service.ledger.append import Batch
 from service.ledger.keys import Caller
+from tests.collect.sending import call, send
 
 READER = IdentifierReader(b"a secret of the tests", None)
 ORDER = {"order_id": "o1", "revenue": 99.5, "currency": "USD"}
@@ -28,7 +28,7 @@ def track(
     event: str, properties: dict[str, Any] | None = None, who: Sender | None = None, **rest: Any
 ) -> Batch:
     message = {"userId": "u1", "messageId": "m1", "event": event, "properties": properties, **rest}
-    return read_segment(message, "track", who or sender(), 32 * 1024)
+    return send("segment", call("/v1/track", message), who or sender())
 
 
 def order(event: str, properties: dict[str, Any], who: Sender | None = None) -> dict[str, Any]:

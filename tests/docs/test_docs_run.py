@@ -14,6 +14,7 @@ from tests.docs.conftest import wait_until
 from tests.docs.pages import ANYTHING, ROOT, SET_UP, Block, blocks_of, expected_json, missing
 
 WALKTHROUGHS = ROOT / "docs" / "walkthroughs"
+SENDERS = sorted((ROOT / "docs" / "senders").glob("*.md"))
 SECONDS = 300
 # Pages that share a service are followed by one worker.
 SHARED = pytest.mark.xdist_group("docs")
@@ -82,6 +83,12 @@ def test_api_guide(reader: dict[str, str], clone: Path) -> None:
 @SHARED
 def test_python_walkthrough(reader: dict[str, str], clone: Path) -> None:
     assert follow(WALKTHROUGHS / "segment-python.md", reader, clone) > 0
+
+
+@SHARED
+@pytest.mark.parametrize("page", SENDERS, ids=lambda page: page.stem)
+def test_sender_pages(reader: dict[str, str], clone: Path, page: Path) -> None:
+    assert follow(page, reader, clone) > 0
 
 
 def test_touchpoints_walkthrough(newcomer: dict[str, str], clone: Path, test_data: Path) -> None:

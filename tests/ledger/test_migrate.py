@@ -82,7 +82,7 @@ def test_going_down_is_refused_and_loses_nothing(fresh: Engine) -> None:
     migrate(fresh)
     ledger = Ledger(fresh, NOW)
     ledger.append(ledger.facts("e1=x"))
-    with fresh.connect() as connection, pytest.raises(RuntimeError, match="drop the facts"):
+    with fresh.connect() as connection, pytest.raises(RuntimeError, match="restore a backup"):
         command.downgrade(alembic_config(connection), "base")
     assert is_current(fresh)
     assert [fact_id for (fact_id,) in ledger.rows("fact_id")] == ["e1"]

@@ -1,8 +1,9 @@
-"""Segment `track` messages: which of them are orders and leads, and which are just tracked.
+"""The names of events that mean money or a stage, as senders of all kinds write them.
 
-The vocabulary is that of Segment's e-commerce and B2B specs. An amount is read exactly; only the
-noise of binary floats (0.1 + 0.2 is sent as 0.30000000000000004) is taken off by reading 15
-significant digits, which every amount within `kit.money.LARGEST_MINOR` survives.
+The words are those of Segment's e-commerce and B2B specs and of Google Analytics 4; whatever else
+is tracked is kept as a `track`, which is a fact and no contact with a channel. An amount is read
+exactly; only the noise of binary floats (0.1 + 0.2 is sent as 0.30000000000000004) is taken off by
+reading 15 significant digits, which every amount within `kit.money.LARGEST_MINOR` survives.
 """
 
 import re
@@ -13,25 +14,44 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from service.collect.native import Sender
+from service.collect.picking import MAX_TEXT, first, number_or_text, scalars, text
 from service.collect.refusals import refusal_of
 from service.collect.schemas import Item
 from service.kit.currencies import parse_currency
 from service.kit.errors import Refusal
 from service.kit.money import parse_amount, to_text
 
-MAX_PROPERTIES: Final = 100
-MAX_TEXT: Final = 1_000
-MAX_VALUE: Final = 8_000
 LARGEST_QUANTITY: Final = 10**9
 
-ORDERS: Final = {"order completed": "completed", "order refunded": "refunded"}
+ORDERS: Final = {
+    "order completed": "completed",
+    "order refunded": "refunded",
+    "purchase": "completed",
+    "refund": "refunded",
+}
 LEADS: Final = {
+    "signed up": "lead",
+    "sign up": "lead",
+    "account created": "lead",
+    "trial started": "lead",
+    "generate lead": "lead",
+    "qualify lead": "mql",
+    "working lead": "sql",
+    "disqualify lead": "rejected",
+}
+DEALS: Final = {"close convert lead": "won", "close unconvert lead": "lost"}
+# What a lead is called that is known by no more than its person: the event that made it.
+_LEAD_NAMES: Final = {
     "signed up": "Signed Up",
+    "sign up": "Signed Up",
     "account created": "Account Created",
     "trial started": "Trial Started",
 }
-_ORDER_IDS: Final = ("order_id", "orderId", "checkout_id", "checkoutId")
-_SKUS: Final = ("sku", "product_id", "productId", "id")
+_ORDER_IDS: Final = ("order_id", "orderId", "transaction_id", "checkout_id", "checkoutId")
+_LEAD_IDS: Final = ("lead_id", "leadId")
+_REASONS: Final = ("reason", "disqualified_lead_reason", "unconvert_lead_reason")
+_SKUS: Final = ("sku", "product_id", "productId", "item_id", "id")
+_LINES: Final = ("products", "items")
 # `revenue` is without tax and shipping, which is what was earned; a refund names what went back.
 _COMPLETED: Final = ("revenue", "total", "value")
 _REFUNDED: Final = ("total", "revenue", "value")
@@ -48,15 +68,16 @@ def rewrite_track(
 ) -> dict[str, Any]:
     """The native event's type and part.
 
-    `Order Completed` and `Order Refunded` become orders; `Signed Up`, `Account Created` and
-    `Trial Started` a lead that is named after the event and the person, so that saying it twice is
-    one lead; everything else a `track`. Letter case, `_` and `-` of the name do not count.
+    A purchase or a refund becomes an order; a sign-up or a step of a lead a lead, one that was won
+    or lost a deal; everything else a `track`. A lead without an id is named after the event and
+    the person, so that saying it twice is one lead. Letter case, `_` and `-` of the name do not
+    count.
 
     Args: event: the message's name for it; people: its native identifiers, unread.
-    Raises: Refusal, `scope_missing` for an order or lead from a public key.
+    Raises: Refusal, `scope_missing` for an order, lead or deal from a public key.
     """
     name = " ".join(event.replace("_", " ").replace("-", " ").lower().split())
-    if name not in ORDERS and name not in LEADS:
+    if name not in ORDERS and name not in LEADS and name not in DEALS:
         return {"type": "track", "track": {"name": event, "properties": scalars(properties)}}
     if sender.is_public:
         raise Refusal(
@@ -64,32 +85,36 @@ def rewrite_track(
             "event",
             f"{event!r} comes from servers: send it with a key that has scope `facts`",
         )
-    if name in LEADS:
-        return {
-            "type": "lead",
-            "lead": {"id": _lead_id(LEADS[name], people, sender), "stage": "lead"},
-        }
-    return {"type": "order", "order": _order(ORDERS[name], properties, index, sender)}
+    if name in ORDERS:
+        return {"type": "order", "order": _order(ORDERS[name], properties, index, sender)}
+    lead_id = number_or_text(first(properties, _LEAD_IDS), 200) or _lead_id(name, people, sender)
+    if name in DEALS:
+        deal = {"id": lead_id, "stage": DEALS[name], "lead_id": lead_id}
+        return {"type": "deal", "deal": deal | _worth(properties) | _reason(properties)}
+    lead = {"id": lead_id, "stage": LEADS[name]}
+    if lead["stage"] == "rejected":
+        lead |= _reason(properties)
+    return {"type": "lead", "lead": lead}
 
 
-def scalars(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """The properties that are plain values, at most MAX_PROPERTIES; no report reads nested ones."""
-    plain: dict[str, Any] = {}
-    for name, value in properties.items():
-        if len(plain) == MAX_PROPERTIES:
-            break
-        if isinstance(value, str):
-            value = value.replace("\0", "")[:MAX_VALUE]
-        if len(name) <= MAX_TEXT and isinstance(value, str | int | float | bool):
-            plain[name] = value
-    return plain
+def _reason(properties: Mapping[str, Any]) -> dict[str, Any]:
+    reason = text(first(properties, _REASONS))
+    return {"reason": reason} if reason else {}
+
+
+def _worth(properties: Mapping[str, Any]) -> dict[str, Any]:
+    if properties.get("value") is None or properties.get("currency") is None:
+        return {}
+    currency = parse_currency(properties["currency"], "properties.currency")
+    minor = parse_amount(without_noise(properties["value"]), currency, "properties.value")
+    return {"amount": to_text(minor, currency), "currency": currency}
 
 
 def _lead_id(event: str, people: Mapping[str, Any], sender: Sender) -> str:
     # The stored form: a user id that is an e-mail address must not rest as text in the lead's id.
-    for kind in ("user_id", "anonymous_id"):
+    for kind in ("user_id", "email", "anonymous_id", "ga_client_id"):
         if found := sender.reader.read(kind, people.get(kind)):
-            return f"{event}:{found.value}"
+            return f"{_LEAD_NAMES.get(event, 'Lead')}:{found.value}"
     raise Refusal(
         "missing_identifiers",
         "userId",
@@ -100,7 +125,7 @@ def _lead_id(event: str, people: Mapping[str, Any], sender: Sender) -> str:
 def _order(
     status: str, properties: Mapping[str, Any], index: int, sender: Sender
 ) -> dict[str, Any]:
-    identity = _first(properties, _ORDER_IDS)
+    identity = first(properties, _ORDER_IDS)
     if identity is None:
         raise Refusal("missing_field", "properties.order_id", "an order needs its `order_id`")
     order: dict[str, Any] = {"id": identity, "status": status}
@@ -123,12 +148,12 @@ def _order(
         )
     currency = order["currency"] = parse_currency(properties["currency"], "properties.currency")
     if name is not None:
-        minor = parse_amount(_without_noise(properties[name]), currency, f"properties.{name}")
+        minor = parse_amount(without_noise(properties[name]), currency, f"properties.{name}")
         # Some shops write what they gave back with a minus.
         order["amount"] = to_text(abs(minor) if refunded else minor, currency)
     if refunded and properties.get("refund_id") is not None:
         order["refund_id"] = properties["refund_id"]
-    if lines := _lines(properties.get("products"), currency, index, sender):
+    if lines := _lines(first(properties, _LINES), currency, index, sender):
         order["items"] = lines
     return order
 
@@ -161,12 +186,12 @@ def _line(product: object, currency: str, field: str) -> dict[str, Any]:
     if not 0 < quantity <= LARGEST_QUANTITY:
         raise Refusal("out_of_range", f"{field}.quantity", "a quantity is above 0")
     line: dict[str, Any] = {
-        "sku": _first(product, _SKUS),
+        "sku": first(product, _SKUS),
         "quantity": int(quantity) if quantity == int(quantity) else float(quantity),
     }
     if line["sku"] is None:
         raise Refusal("missing_field", f"{field}.sku", "a product needs its `sku` or `product_id`")
-    if isinstance(name := product.get("name"), str):
+    if name := text(product.get("name")) or text(product.get("item_name")):
         line["name"] = name[:MAX_TEXT]
     if product.get("price") is not None:
         price = _decimal(product["price"], f"{field}.price")
@@ -180,12 +205,8 @@ def _line(product: object, currency: str, field: str) -> dict[str, Any]:
     return line
 
 
-def _first(values: Mapping[str, Any], names: tuple[str, ...]) -> Any:
-    return next((v for n in names if (v := values.get(n)) not in (None, "")), None)
-
-
 def _decimal(value: object, field: str) -> Decimal:
-    value = _without_noise(value)
+    value = without_noise(value)
     if isinstance(value, Decimal):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
@@ -195,5 +216,5 @@ def _decimal(value: object, field: str) -> Decimal:
     raise Refusal("bad_amount", field, f"{str(value)[:40]!r} is not a number; write it like 12.50")
 
 
-def _without_noise(value: object) -> object:
+def without_noise(value: object) -> object:
     return Decimal(format(value, ".15g")) if isinstance(value, float) else value

@@ -1,0 +1,218 @@
+"""Hooks: what their senders post, and how they are made, listed, changed and ended."""
+
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Depends, Path, Request
+from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.responses import Response
+
+from service.api import examples_senders as examples
+from service.api.asking import KnownNames
+from service.api.auth import Admin
+from service.api.errors import problem_of
+from service.api.formats import item_rows, readable, respond
+from service.api.ingest import body_bytes, store
+from service.api.parts import NeedsParts, Parts, parts_of
+from service.api.schemas import (
+    READING,
+    SENDING,
+    body_of,
+    described,
+    problems,
+    schema_of_model,
+)
+from service.api.senders import call_of, head_of, response_of
+from service.collect.body import parse_json
+from service.collect.hooks import HookFormat, HookOptions, hook_formats, validated
+from service.collect.intake import collect_messages
+from service.collect.native import Sender
+from service.collect.refusals import refusal_of
+from service.kit.errors import NotFound, ThroughlineError, Unavailable
+from service.kit.time import iso, to_micros
+from service.ledger.configuration import write_setting
+from service.ledger.hooks import create_hook, find_hook, list_hooks, setting_of
+from service.ledger.keys import revoke_key
+
+router = APIRouter(tags=["administration"])
+receivers = APIRouter(tags=["collect"])
+HookId = Annotated[int, Path(ge=1, lt=2**31, description="Of `/v1/hooks`.", examples=[1])]
+HIDDEN = "hidden"
+
+
+class NewHook(BaseModel):
+    """`source`: who sends; `kind`: a wire format with an address of its own; `options` of the kind."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    kind: str
+    source: str
+    options: dict[str, Any] = {}
+
+
+class Options(BaseModel):
+    """New options, which replace the ones before; `secret: "hidden"` keeps the secret."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    options: dict[str, Any]
+
+
+Asked = TypeVar("Asked", bound=BaseModel)
+
+
+async def receive(request: Request, hook_key: str, place: str) -> Response:
+    """Verify and store what a hook's sender posted, then answer as its format does."""
+    parts = parts_of(request)
+    hooked = parts.hooks.hooked(hook_key)
+    wire = hook_formats().get(hooked.kind)
+    if wire is None or wire.place != place or request.method not in wire.methods:
+        raise NotFound("wrong_hook", f"This hook is of the kind {hooked.kind}; see docs/senders.")
+    call = head_of(request, parts)
+    try:
+        call = await call_of(request, parts, wire.max_bytes)
+        options = validated(hooked.kind, hooked.options)
+        wire.verify(call, options)
+        sender = Sender(
+            hooked.caller,
+            parts.clock(),
+            parts.reader,
+            options=options,
+            currency=parts.settings.currency,
+        )
+        messages = wire.messages(call)
+        batch = collect_messages(messages, sender, wire, parts.settings.max_event_bytes)
+        receipt = await store(parts, batch)
+    except ThroughlineError as error:
+        reply = wire.refuse(call, error) if wire.refuse else None
+        if reply is None:
+            return problem_of(error)
+        wait = {"Retry-After": str(error.retry_after)} if isinstance(error, Unavailable) else {}
+        return response_of(reply, wait)
+    return response_of(wire.answer(call, receipt), {})
+
+
+HookKey = Annotated[str, Path(description="The hook's key.", examples=["hk_HOOK_KEY"])]
+
+
+@receivers.post(
+    "/v1/webhooks/{hook_key}",
+    summary="Receive a webhook",
+    operation_id="receive_webhook",
+    openapi_extra=body_of(examples.WEBHOOK, "application/json"),
+    responses={
+        200: {"description": "Stored"},
+        **problems(*SENDING, 404, s401="unknown_hook", s404="wrong_hook"),
+    },
+)
+@receivers.post("/v1/webhooks/{hook_key}/", include_in_schema=False)
+async def receive_webhook(request: Request, hook_key: HookKey) -> Response:
+    """What a CRM or any other system posts to its hook's address, in the format of the hook's kind.
+    Changes that cannot be read are quarantined, and the answer is 200 all the same."""
+    return await receive(request, hook_key, "webhooks")
+
+
+@readable(router, "/v1/hooks", summary="Hooks", responses=described(examples.HOOKS, *READING))
+def get_hooks(request: Request, caller: Admin, known: KnownNames, parts: NeedsParts) -> Response:
+    """Every hook with its options; secrets are hidden."""
+    items = [_shown(hook) for hook in list_hooks(parts.engine)]
+    return respond(request, {"items": items}, item_rows, "json")
+
+
+async def asked_hook(request: Request, caller: Admin, parts: NeedsParts) -> NewHook:
+    # The body is not looked at before it is known who sends it.
+    return await _read(request, parts, NewHook)
+
+
+async def asked_options(request: Request, caller: Admin, parts: NeedsParts) -> Options:
+    return await _read(request, parts, Options)
+
+
+async def _read(request: Request, parts: Parts, model: type[Asked]) -> Asked:
+    asked = parse_json(await body_bytes(request, parts))
+    try:
+        return model.model_validate(asked)
+    except ValidationError as error:
+        raise refusal_of(error) from None
+
+
+@router.post(
+    "/v1/hooks",
+    summary="Make a hook",
+    status_code=201,
+    openapi_extra=body_of(
+        examples.NEW_HOOK_REQUEST, "application/json", schema=schema_of_model(NewHook)
+    ),
+    responses=described(examples.NEW_HOOK, *SENDING, 422, success=201),
+)
+def post_hook(
+    request: Request, asked: Annotated[NewHook, Depends(asked_hook)], parts: NeedsParts
+) -> Response:
+    """A new hook; its address is in this answer and never shown again."""
+    options = validated(asked.kind, asked.options)
+    made = options.model_dump(exclude_defaults=True)
+    secret, hook_id = create_hook(parts.engine, asked.kind, asked.source, made, parts.clock())
+    place = hook_formats()[asked.kind].place
+    path = f"/v1/webhooks/{secret}" if place == "webhooks" else f"/postback/{secret}"
+    shown = _shown(find_hook(parts.engine, hook_id))
+    answer = {"address": parts.settings.public_url + path, **shown}
+    response = respond(request, answer, item_rows, "json")
+    response.status_code = 201
+    return response
+
+
+@router.put(
+    "/v1/hooks/{hook_id}",
+    summary="Change a hook's options",
+    openapi_extra=body_of(
+        examples.HOOK_OPTIONS, "application/json", schema=schema_of_model(Options)
+    ),
+    responses=described(examples.HOOKS["items"][0], *SENDING, 404, 422, s404="no_such_hook"),
+)
+def put_hook(
+    request: Request,
+    hook_id: HookId,
+    asked: Annotated[Options, Depends(asked_options)],
+    parts: NeedsParts,
+) -> Response:
+    """A new version of the options; facts taken before keep what they were taken as."""
+    hook = find_hook(parts.engine, hook_id)
+    given = dict(asked.options)
+    for name in _secrets(hook["kind"]):
+        if given.get(name) == HIDDEN:
+            given[name] = hook["options"].get(name, "")
+    options = validated(hook["kind"], given).model_dump(exclude_defaults=True)
+    write_setting(parts.engine, setting_of(hook_id), options, parts.clock(), "api")
+    parts.hooks.forget()
+    return respond(request, _shown(find_hook(parts.engine, hook_id)), item_rows, "json")
+
+
+@router.delete(
+    "/v1/hooks/{hook_id}",
+    summary="End a hook",
+    status_code=204,
+    responses={204: {"description": "Ended"}, **problems(*READING, 404, 409, s404="no_such_hook")},
+)
+def delete_hook(hook_id: HookId, caller: Admin, parts: NeedsParts) -> Response:
+    """End a hook; what came by it stays."""
+    revoke_key(parts.engine, find_hook(parts.engine, hook_id)["key_id"], parts.clock())
+    parts.hooks.forget()
+    return Response(status_code=204)
+
+
+def _secrets(kind: str) -> list[str]:
+    """The options that are shown to nobody: those kept out of the model's `repr`."""
+    wire: HookFormat | None = hook_formats().get(kind)
+    model = wire.options if wire else HookOptions
+    return [name for name, field in model.model_fields.items() if not field.repr]
+
+
+def _shown(hook: dict[str, Any]) -> dict[str, Any]:
+    secret = _secrets(hook["kind"])
+    shown = {n: v for n, v in hook.items() if n != "key_id"}
+    shown["options"] = {
+        name: HIDDEN if name in secret and value else value
+        for name, value in hook["options"].items()
+    }
+    for name in ("created_at", "revoked_at"):
+        shown[name] = iso(to_micros(hook[name])) if hook[name] else None
+    return shown

@@ -1,0 +1,44 @@
+"""Named pieces of configuration, each a row of versions: the newest holds and none is changed."""
+
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Engine, func, insert, select
+
+from service.kit.db import reading
+from service.ledger.tables import TABLES
+
+CONFIGURATIONS = TABLES["configurations"]
+
+
+def read_setting(engine: Engine, name: str) -> tuple[int, Any]:
+    """Version and value of the newest; (0, None) where there is none."""
+    newest = (
+        select(CONFIGURATIONS.c.version, CONFIGURATIONS.c.value)
+        .where(CONFIGURATIONS.c.name == name)
+        .order_by(CONFIGURATIONS.c.version.desc())
+        .limit(1)
+    )
+    with reading(engine).connect() as connection:
+        row = connection.execute(newest).first()
+    return (row.version, orjson.loads(row.value)) if row else (0, None)
+
+
+def write_setting(engine: Engine, name: str, value: Any, now: datetime, author: str) -> int:
+    """Make the value the newest version; returns its number. Saying the same again makes none."""
+    text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    with engine.begin() as connection:
+        newest = select(func.max(CONFIGURATIONS.c.version)).where(CONFIGURATIONS.c.name == name)
+        version: int = connection.execute(newest).scalar() or 0
+        same = select(CONFIGURATIONS.c.value).where(
+            CONFIGURATIONS.c.name == name, CONFIGURATIONS.c.version == version
+        )
+        if connection.execute(same).scalar() == text:
+            return version
+        connection.execute(
+            insert(CONFIGURATIONS).values(
+                name=name, version=version + 1, value=text, created_at=now, author=author
+            )
+        )
+    return version + 1

@@ -1,0 +1,146 @@
+"""Hooks: addresses of their own for senders that can do no better than post to one.
+
+The key in the address is kept as its SHA-256 like every other; it opens its hook and nothing else.
+What the sender's words mean is the configuration `hook:ID`, which has versions.
+"""
+
+import secrets
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine, select
+from sqlmodel import Session, col
+
+from service.kit.db import reading
+from service.kit.errors import NotFound, Unauthenticated
+from service.ledger.configuration import read_setting, write_setting
+from service.ledger.keys import FORGET_AFTER_SECONDS, Caller, digest_of, ensure_source
+from service.ledger.tables import Hook, Key, Source
+
+HOOK_SCOPE = "hook"
+
+
+@dataclass(frozen=True, slots=True)
+class Hooked:
+    """A hook as its sender is received: who he is, in which format he speaks, what his words mean."""
+
+    hook_id: int
+    kind: str
+    caller: Caller
+    options: Mapping[str, Any]
+
+
+def create_hook(
+    engine: Engine, kind: str, source: str, options: Mapping[str, Any], now: datetime
+) -> tuple[str, int]:
+    """A new hook of the source: the key for its address, shown this once, and its id.
+
+    Raises Refusal for a bad name of the source.
+    """
+    secret = f"hk_{secrets.token_urlsafe(32)}"
+    with Session(engine, expire_on_commit=False) as session, session.begin():
+        key = Key(
+            source_id=ensure_source(session, source, now).id or 0,
+            name=f"{kind} hook",
+            scopes=HOOK_SCOPE,
+            digest=digest_of(secret),
+            hint=f"{secret[:7]}…{secret[-4:]}",
+            created_at=now,
+        )
+        session.add(key)
+        session.flush()  # its id is what the hook refers to
+        hook = Hook(key_id=key.id or 0, kind=kind, created_at=now)
+        session.add(hook)
+    write_setting(engine, setting_of(hook.id or 0), dict(options), now, "hook created")
+    return secret, hook.id or 0
+
+
+def setting_of(hook_id: int) -> str:
+    """Name of the hook's configuration."""
+    return f"hook:{hook_id}"
+
+
+def list_hooks(engine: Engine) -> list[dict[str, Any]]:
+    """Every hook with its options, oldest first; whoever shows them leaves secrets out."""
+    with Session(reading(engine)) as session:
+        rows = session.execute(
+            select(Hook, Key, Source)
+            .where(col(Hook.key_id) == col(Key.id), col(Key.source_id) == col(Source.id))
+            .order_by(col(Hook.id))
+        ).all()
+    found = []
+    for hook, key, source in rows:
+        version, options = read_setting(engine, setting_of(hook.id))
+        found.append(
+            {
+                "id": hook.id,
+                "kind": hook.kind,
+                "source": source.name,
+                "hint": key.hint,
+                "key_id": key.id,
+                "options": options or {},
+                "version": version,
+                "created_at": hook.created_at,
+                "revoked_at": key.revoked_at,
+            }
+        )
+    return found
+
+
+def find_hook(engine: Engine, hook_id: int) -> dict[str, Any]:
+    """One hook as of `list_hooks`. Raises NotFound."""
+    for hook in list_hooks(engine):
+        if hook["id"] == hook_id:
+            return hook
+    raise NotFound("no_such_hook", f"There is no hook {hook_id}.")
+
+
+class HookRing:
+    """Looks hooks up by the key of their address, remembering each for a few seconds."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._known: dict[str, tuple[float, Hooked | None]] = {}
+        self._lock = threading.Lock()
+
+    def hooked(self, key: str) -> Hooked:
+        """The hook of the key. Raises Unauthenticated for an unknown or revoked one."""
+        digest = digest_of(key)
+        remembered = self._known.get(digest)
+        now = time.monotonic()
+        if remembered is None or now - remembered[0] > FORGET_AFTER_SECONDS:
+            remembered = (now, self._look_up(digest))
+            with self._lock:
+                if len(self._known) > 10_000:  # a guesser must not fill the memory
+                    self._known.clear()
+                self._known[digest] = remembered
+        if remembered[1] is None:
+            raise Unauthenticated(
+                "unknown_hook", "This address is not known or was ended; make a new hook."
+            )
+        return remembered[1]
+
+    def forget(self) -> None:
+        """Look every hook up anew, after one changed."""
+        with self._lock:
+            self._known.clear()
+
+    def _look_up(self, digest: str) -> Hooked | None:
+        with reading(self._engine).connect() as connection:
+            row = connection.execute(
+                select(
+                    col(Hook.id), col(Hook.kind), col(Key.id), col(Key.source_id), col(Source.name)
+                )
+                .where(col(Hook.key_id) == col(Key.id), col(Key.source_id) == col(Source.id))
+                .where(col(Key.digest) == digest, col(Key.revoked_at).is_(None))
+            ).first()
+        if row is None:
+            return None
+        # What a hook's format makes of its messages is the source's own word.
+        caller = Caller(row[2] or 0, row[3], row[4], frozenset({"collect", "facts"}))
+        options = read_setting(self._engine, setting_of(row[0] or 0))[1] or {}
+        return Hooked(row[0] or 0, row[1], caller, options)
