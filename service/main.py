@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import Receive, Scope, Send
 
-from service.api import admin, ingest, operations, reads
+from service.api import admin, exports, ingest, operations, reads
 from service.api.docs import mount_docs, openapi_of
 from service.api.errors import install_errors
 from service.api.parts import Parts
@@ -22,10 +22,12 @@ from service.journeys.build import Configuration
 from service.journeys.follow import Follower
 from service.journeys.mart import Mart
 from service.kit.db import make_engine
+from service.kit.outbound import outbound_client
 from service.ledger.hooks import HookRing
 from service.ledger.keys import KeyRing
 from service.ledger.salts import salt_of
 from service.ledger.writer import Writer
+from service.outbound.push import Postman
 from service.reports.desk import ReportDesk
 from service.settings import Settings
 from service.web.routes import mount_web
@@ -38,6 +40,7 @@ TAGS = [
     {"name": "collect", "description": "Facts come in."},
     {"name": "reports", "description": "Questions are answered."},
     {"name": "administration", "description": "Sources, keys, the quarantine."},
+    {"name": "conversions", "description": "Conversions go back to the ad platforms."},
     {"name": "operations", "description": "For whoever runs the service."},
 ]
 
@@ -71,7 +74,11 @@ def memory_mart(settings: Settings, engine: Engine) -> Mart:
 
 def identifier_reader(settings: Settings) -> IdentifierReader:
     """Reads identifiers with the deployment's secret, the same in every process."""
-    return IdentifierReader(settings.derived_secret("identifiers"), settings.phone_region or None)
+    return IdentifierReader(
+        settings.derived_secret("identifiers"),
+        settings.phone_region or None,
+        advertising_hashes=settings.advertising_hashes,
+    )
 
 
 def sign_in(settings: Settings, clock: Callable[[], datetime]) -> SignIn:
@@ -100,7 +107,20 @@ def make_parts(settings: Settings, role: Role, clock: Callable[[], datetime]) ->
         ),
         reader=identifier_reader(settings),
         visitors=Visitors(lambda day: salt_of(engine, day)),
+        outbound=lambda: outbound_client(settings.allow_private_addresses),
         signin=sign_in(settings, clock),
+    )
+
+
+def postman_of(parts: Parts) -> Postman:
+    """Tells the ad platforms what they are to be told, now and then."""
+    return Postman(
+        parts.engine,
+        parts.desk,
+        parts.settings.currency,
+        parts.clock,
+        parts.outbound,
+        parts.settings.push_interval,
     )
 
 
@@ -123,9 +143,13 @@ def create_app(
         parts.writer.start()
         if role != "collect":
             parts.follower.start()
+        postman = postman_of(parts)
+        if role != "collect":
+            postman.start()
         try:
             yield
         finally:
+            postman.stop()
             parts.writer.stop()
             parts.follower.stop()
             parts.mart.close()
@@ -149,6 +173,7 @@ def create_app(
     if role != "collect":
         app.include_router(reads.router)
         app.include_router(admin.router)
+        app.include_router(exports.router)
         mount_docs(app)
         mount_web(app)
     app.add_middleware(GzipAnswers, minimum_size=2048)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
+import httpx
 from fastapi import Depends, Request
 from sqlalchemy import Engine
 
@@ -34,6 +35,7 @@ class Parts:
     desk: ReportDesk
     reader: IdentifierReader
     visitors: Visitors
+    outbound: Callable[[], httpx.Client]
     signin: Any
 
 

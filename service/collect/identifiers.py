@@ -24,7 +24,8 @@ from service.kit.errors import Refusal
 
 MAX_CHARACTERS: Final = 1_000
 MAX_IDENTIFIERS: Final = 20
-KNOWN_KINDS: Final = frozenset({"user_id", "email", "phone", "crm_contact_id"})
+HASH_KINDS: Final = ("email_sha256", "google_email_sha256", "phone_sha256", "phone_digits_sha256")
+KNOWN_KINDS: Final = frozenset({"user_id", "email", "phone", "crm_contact_id", *HASH_KINDS})
 
 _KEY_VERSION: Final = "h1."
 _MAX_PLAIN_BYTES: Final = 1_000
@@ -80,6 +81,7 @@ class IdentifierReader:
         default_region: str | None,
         keep_raw: bool = False,
         known_kinds: frozenset[str] = KNOWN_KINDS,
+        advertising_hashes: bool = False,
     ) -> None:
         """Make a reader.
 
@@ -88,6 +90,8 @@ class IdentifierReader:
             default_region: ISO 3166 country (`PL`) of phone numbers written without a country code.
             keep_raw: also return the readable form of hashed values.
             known_kinds: kinds that name a person.
+            advertising_hashes: keep also what ad platforms match people by (see `hashes`), of
+                people who agreed.
 
         Raises:
             ValueError: the secret is short or the region unknown.
@@ -96,8 +100,9 @@ class IdentifierReader:
             raise ValueError("the identity secret needs at least 16 bytes")
         if default_region is not None and default_region not in phonenumbers.SUPPORTED_REGIONS:
             raise ValueError(f"{default_region!r} is not a country code such as PL or US")
+        self.advertising_hashes = advertising_hashes
+        self.region = default_region
         self._secret = secret
-        self._region = default_region
         self._keep_raw = keep_raw
         self._known_kinds = known_kinds
         self._recent = lru_cache(_CACHED_VALUES)(self._examine)
@@ -153,7 +158,7 @@ class IdentifierReader:
         if is_placeholder(text) or text.casefold() == kind:
             return Ignored.PLACEHOLDER
         if kind == "phone":
-            return self._personal(kind, normal_phone(text, self._region))
+            return self._personal(kind, normal_phone(text, self.region))
         if kind == "email":
             return self._personal(kind, _identifying_email(text))
         return self._other(kind, text)
@@ -164,7 +169,7 @@ class IdentifierReader:
             email = _identifying_email(text)
             return self._personal(kind, text if email is Ignored.MALFORMED else email)
         if _LOOKS_LIKE_PHONE.fullmatch(text):
-            phone = normal_phone(text, self._region)
+            phone = normal_phone(text, self.region)
             return self._personal(kind, text if phone is Ignored.MALFORMED else phone)
         if kind == "device_id":
             # Advertising ids are UUIDs, which iOS writes in capitals and postbacks in small letters.

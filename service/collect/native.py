@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from service.collect.bots import is_bot
 from service.collect.channels.values import clean_value
+from service.collect.hashes import advertising_hashes
 from service.collect.identifiers import Identifier, IdentifierReader, email_domain
 from service.collect.landing import Landing, read_landing
 from service.collect.properties import impersonal
@@ -167,6 +168,8 @@ def parse_moment(text: str, name: str) -> datetime:
 def _add_people(payload: dict[str, Any], event: Event, sender: Sender) -> None:
     """Identifiers in their stored form, the account, and the e-mail's company domain."""
     given = event.identifiers or {}
+    if sender.reader.advertising_hashes and event.context and event.context.consent == "granted":
+        given = {**advertising_hashes(given, sender.reader.region), **given}
     found = sender.reader.read_all(given)
     if not found and event.type in NEED_IDENTIFIERS:
         why = "all of them are placeholders" if given else "there are none"

@@ -72,18 +72,26 @@ def create_key(
         )
     # A key that may only add touchpoints is meant for public places; its name says so.
     kind = "pk" if set(scopes) == {"collect"} else "sk"
-    secret = f"{kind}_{secrets.token_urlsafe(32)}"
+    ordered = ",".join(s for s in SCOPES if s in scopes)
     with Session(engine, expire_on_commit=False) as session, session.begin():
-        owner = ensure_source(session, source or name, now)
-        key = Key(
-            source_id=owner.id or 0,
-            name=name,
-            scopes=",".join(s for s in SCOPES if s in scopes),
-            digest=digest_of(secret),
-            hint=f"{secret[:7]}…{secret[-4:]}",
-            created_at=now,
-        )
-        session.add(key)
+        return add_key(session, kind, name, ordered, source or name, now)
+
+
+def add_key(
+    session: Session, kind: str, name: str, scopes: str, source: str, now: datetime
+) -> tuple[str, Key]:
+    """A new key in the session's transaction: the key, which begins with its kind, and its row."""
+    secret = f"{kind}_{secrets.token_urlsafe(32)}"
+    owner = ensure_source(session, source, now)
+    key = Key(
+        source_id=owner.id or 0,
+        name=name,
+        scopes=scopes,
+        digest=digest_of(secret),
+        hint=f"{secret[:7]}…{secret[-4:]}",
+        created_at=now,
+    )
+    session.add(key)
     return secret, key
 
 

@@ -2,7 +2,8 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -143,6 +144,14 @@ class ReportDesk:
         """Make sure that answers include `watermark`. Raises Refusal when there is no such seq."""
         if not self._mart.include(watermark):
             raise Refusal("unknown_watermark", "min_watermark", "the ledger has not come so far")
+
+    @contextmanager
+    def reading(self, question: Question) -> Iterator[duckdb.DuckDBPyConnection]:
+        """One state of the mart, with the exchange rates of the question's currency."""
+        source = self._mart if question.as_of is None else self._as_of(question.as_of)
+        with source.reading() as mart:
+            prepare_factors(mart, question.currency, self._rate_max_age_days)
+            yield mart
 
     def _ask(
         self, kind: str, question: Question, answer: Callable[[duckdb.DuckDBPyConnection], Answer]

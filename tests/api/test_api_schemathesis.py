@@ -69,6 +69,7 @@ def test_what_is_described_is_what_happens(described: Any, path: str, method: st
     @given(case=described[path][method].as_strategy())
     def check(case: schemathesis.Case) -> None:
         response = case.call_and_validate(checks=CHECKS)
-        assert response.status_code not in (401, 403)
+        # An address that holds a key of its own is described with one that nobody has.
+        assert "_key}" in path or response.status_code not in (401, 403)
 
     check()

@@ -83,7 +83,7 @@ def test_every_body_has_an_example_that_fits(path: str, method: str) -> None:
     found = list(contents(operation))
     statuses = {status for status, _, _ in found}
     assert method == "delete" or statuses & {"200", "201", "202"}
-    assert method != "post" or "request" in statuses
+    assert method != "post" or "request" in statuses or path in WITHOUT_BODY
     for status, media_type, content in found:
         if content["schema"].get("format") == "binary":
             continue
@@ -101,6 +101,9 @@ def test_names_are_unique() -> None:
         t for m in DESCRIPTION["paths"].values() for op in m.values() for t in op["tags"]
     } == known
 
+
+# The address says all there is to say.
+WITHOUT_BODY = {"/v1/exports/{name}/push"}
 
 # The examples are one small world: what is posted in them gives the answers in them.
 

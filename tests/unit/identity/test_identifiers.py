@@ -25,7 +25,7 @@ def hashed(kind: str, normalised: str) -> str:
 
 
 def raw(reader: IdentifierReader, kind: str, value: object) -> str | None:
-    found = IdentifierReader(SECRET, reader._region, keep_raw=True).read(kind, value)
+    found = IdentifierReader(SECRET, reader.region, keep_raw=True).read(kind, value)
     return found and found.raw
 
 

@@ -1,0 +1,1 @@
+"""The platforms that take conversions back, each a module that holds a `PLATFORM`."""
