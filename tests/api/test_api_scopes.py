@@ -57,7 +57,12 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str], int]] = {
 OF_FORMATS = {
     path for wire in formats().values() for endpoint in wire.endpoints for path in endpoint.paths
 }
-EXAMPLES = {"conversion_id": "won:order:none", "person_id": "p_none", "key_id": "2000000000"}
+EXAMPLES = {
+    "conversion_id": "won:order:none",
+    "person_id": "p_none",
+    "key_id": "2000000000",
+    "event": "page",
+}
 DESCRIPTION: Any = create_app(Settings(_env_file=None)).openapi()
 OPERATIONS = [
     (method, path)
