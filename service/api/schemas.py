@@ -86,6 +86,8 @@ def _as_text(example: Any, media_type: str) -> str:
     if media_type == "text/csv":
         lines = [",".join(example[0]), *(",".join(str(v) for v in row.values()) for row in example)]
         return "\n".join(lines) + "\n"
+    if isinstance(example, dict):
+        return orjson.dumps(example).decode()
     return "".join(orjson.dumps(item).decode() + "\n" for item in example)
 
 

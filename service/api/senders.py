@@ -18,8 +18,10 @@ from service.collect.formats import formats
 from service.collect.intake import collect_messages
 from service.collect.wire import Call, Described, Endpoint, Fixed, Format, Reply
 from service.kit.errors import ThroughlineError, Unauthenticated, Unavailable
+from service.ledger.append import Receipt
 
 Handler = Callable[[Request], Awaitable[Response]]
+_PUBLIC_KEY = ("The browser's key, which is public.", "pk_WRITE_KEY")
 _VARIABLE = re.compile(r"\{(\w+)\}")
 
 
@@ -79,6 +81,8 @@ async def receive(request: Request, wire: Format, endpoint: Endpoint) -> Respons
         )
         receipt = await store(parts, batch)
     except ThroughlineError as error:
+        if endpoint.always:
+            return response_of(endpoint.answer(call, Receipt()), headers)
         reply = endpoint.refuse(call, error) if endpoint.refuse else None
         if reply is None:
             return problem_of(error, headers)
@@ -121,20 +125,22 @@ def _add(router: APIRouter, wire: Format, endpoint: Endpoint | Fixed) -> None:
 
 
 def _described(wire: Format, endpoint: Described, method: str) -> dict[str, Any]:
-    name = re.sub(r"\W+", "_", f"{wire.name}_{endpoint.paths[0]}".replace("/v1/", "")).strip("_")
+    name = re.sub(r"\W+", "_", f"{wire.name}{endpoint.paths[0]}".replace("/v1/", "/")).strip("_")
     more: dict[str, Any] = {}
     if endpoint.sends is not None and method != "GET":
         more = body_of(endpoint.sends, *endpoint.sends_as)
+    variables = _VARIABLE.findall(endpoint.paths[0])
     parameters = [
         {
             "name": variable,
             "in": "path",
             "required": True,
-            "description": "The browser's key, which is public.",
+            "description": description,
             "schema": {"type": "string"},
-            "example": "pk_WRITE_KEY",
+            "example": example,
         }
-        for variable in _VARIABLE.findall(endpoint.paths[0])
+        for variable in variables
+        for description, example in [endpoint.asks.get(variable, _PUBLIC_KEY)]
     ]
     parameters += [
         {
@@ -145,6 +151,7 @@ def _described(wire: Format, endpoint: Described, method: str) -> dict[str, Any]
             "example": example,
         }
         for asked, (description, example) in endpoint.asks.items()
+        if asked not in variables
     ]
     if parameters:
         more["parameters"] = parameters
@@ -156,6 +163,8 @@ def _described(wire: Format, endpoint: Described, method: str) -> dict[str, Any]
         "operation_id": name if len(endpoint.methods) == 1 else f"{name}_{method.lower()}",
         "openapi_extra": more,
         "responses": _responses(endpoint),
+        # FastAPI's own would add a body of JSON.
+        **({} if endpoint.says_as == "application/json" else {"response_class": Response}),
     }
 
 

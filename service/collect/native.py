@@ -207,8 +207,11 @@ def _write_page(payload: dict[str, Any], event: Event, index: int, sender: Sende
     page = event.page
     assert page is not None
     landing = _read_page(page.url, "page.url")
-    payload["page"] = page.model_dump(exclude_none=True, exclude={"campaign"})
-    _add_touch(payload, _dimensions(landing, page.campaign), landing.click_ids)
+    payload["page"] = page.model_dump(exclude_none=True, exclude={"campaign", "click_ids"})
+    clicks: Mapping[str, str] = landing.click_ids
+    if page.click_ids:
+        clicks = {**{name.lower(): v for name, v in page.click_ids.items()}, **clicks}
+    _add_touch(payload, _dimensions(landing, page.campaign), clicks)
 
 
 def _write_track(payload: dict[str, Any], event: Event, index: int, sender: Sender) -> None:
@@ -297,8 +300,10 @@ def _write_deal(payload: dict[str, Any], event: Event, index: int, sender: Sende
 def _write_order(payload: dict[str, Any], event: Event, index: int, sender: Sender) -> None:
     order = event.order
     assert order is not None
-    if order.status == "completed" and order.amount is None:
-        raise Refusal("missing_field", "order.amount", "a completed order needs its `amount`")
+    if order.status != "refunded" and order.amount is None:
+        raise Refusal(
+            "missing_field", "order.amount", f"an order {order.status} needs its `amount`"
+        )
     written = order.model_dump(exclude_none=True, exclude={"amount", "items"})
     _add_money(written, order.amount, order.currency, order.items, "order")
     if written.get("amount_minor", 0) < 0:

@@ -48,12 +48,14 @@ class Campaign(Part):
 
 
 class Page(Part):
-    """A page view. `campaign` counts only where `url` itself carries no campaign field."""
+    """A page view. `campaign` counts only where `url` itself carries no campaign field, a click id
+    only where it has none of that name."""
 
     url: Url
     referrer: Url | None = None
     title: Text | None = None
     campaign: Campaign | None = None
+    click_ids: dict[Text, Text] | None = Field(None, max_length=20)
 
 
 class Track(Part):
@@ -123,8 +125,11 @@ class Deal(Part):
 
 
 class Order(Part):
+    """`updated` says anew what an order is worth that was or will be completed; by itself it sells
+    nothing."""
+
     id: Id
-    status: Literal["completed", "refunded"]
+    status: Literal["completed", "refunded", "updated"]
     amount: Amount | None = None
     currency: Text | None = None
     refund_id: Id | None = None

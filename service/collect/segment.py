@@ -1,6 +1,6 @@
 """Messages of the Segment API, whoever sends them: each is rewritten as native events.
 
-What a message becomes: `identify` and `alias` an identify, `page` a page (without any address a
+What a message becomes: `identify`, `alias` and `merge` an identify, `page` a page (without any address a
 track), `screen` a track, `group` a group with its account, `track` what `vocabulary` says.
 
 Its clock: `occurred_at` is the `timestamp` corrected by how far `sentAt` lies from its arrival, as
@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ import orjson
 
 from service.collect.native import TRUSTED_AHEAD, Sender, parse_moment
 from service.collect.picking import mapping
+from service.collect.segment_context import more_people
 from service.collect.segment_messages import REWRITERS, Message, rewrite
 from service.collect.wire import NativeEvent
 from service.kit.errors import Refusal
@@ -49,7 +51,9 @@ def rewrite_message(given: Any, index: int, sender: Sender) -> list[NativeEvent]
         mapping(context.get("traits")),
         mapping(given.get("traits") if kind != "group" else None),
     ]
-    message = Message(kind, _identity(given), index, given, context, _people(given, traits), sender)
+    # A merge names its people by itself.
+    people = {} if kind == "merge" else _people(given, traits) | more_people(given, context)
+    message = Message(kind, _identity(given), index, given, context, people, sender)
     occurred_at, claimed_at = _moments(message, given.get("sentAt"), sender.received_at)
     return [{**event, "claimed_at": claimed_at} for event in rewrite(message, occurred_at)]
 
@@ -147,8 +151,13 @@ def _sent_at(value: object) -> datetime | None:
 
 def _is_server(message: Message) -> bool:
     name = mapping(message.context.get("library")).get("name")
-    named = isinstance(name, str) and _SERVER_LIBRARY.search(name.lower()) is not None
+    named = isinstance(name, str) and _names_server(name)
     return named or message.fields.get("channel") == "server"
+
+
+@lru_cache(1_024)
+def _names_server(library: str) -> bool:
+    return _SERVER_LIBRARY.search(library.lower()) is not None
 
 
 def encoded(value: object) -> bytes:

@@ -7,12 +7,15 @@ from typing import Any, Final
 from service.collect.landing import host_of
 from service.collect.native import Sender
 from service.collect.picking import MAX_TEXT, mapping, scalars, text
+from service.collect.segment_context import account_of, click_ids_of, consent_of
 from service.collect.vocabulary import rewrite_track
 from service.kit.errors import Refusal
 
 MAX_URL: Final = 8_000
 MAX_USER_AGENT: Final = 2_000
 MAX_ID: Final = 200
+NO_REFERRER: Final = "$direct"
+"""What RudderStack writes where there is no referrer."""
 _CAMPAIGN: Final = {
     "source": "source",
     "medium": "medium",
@@ -20,6 +23,12 @@ _CAMPAIGN: Final = {
     "id": "campaign_id",
     "content": "content",
     "term": "term",
+}
+# Kinds of identifiers as RudderStack's merges call them.
+_MERGED: Final = {
+    "mobile": "phone",
+    "userid": "user_id",
+    "anonymousid": "anonymous_id",
 }
 # A refusal names the field as the sender wrote it; the first that fits.
 WORDS: Final = {
@@ -77,8 +86,15 @@ def rewrite(message: Message, occurred_at: str) -> Events:
         "occurred_at": occurred_at,
         "identifiers": message.people,
     }
+    known: dict[str, Any] = {}
     if agent := text(message.context.get("userAgent"), MAX_USER_AGENT):
-        common["context"] = {"user_agent": agent}
+        known["user_agent"] = agent
+    if consent := consent_of(message.context):
+        known["consent"] = consent
+    if known:
+        common["context"] = known
+    if company := account_of(message.fields, message.context):
+        common["account"] = company
     return [{**common, **event} for event in REWRITERS[message.kind](message)]
 
 
@@ -106,15 +122,36 @@ def _alias(message: Message) -> Events:
         return [{"type": "identify"}]
     if anonymous is None and "@" not in str(previous):
         return [{"type": "identify", "identifiers": {**message.people, "anonymous_id": previous}}]
+    return _joined(message, message.people, {"user_id": previous}, "previous")
+
+
+def _joined(
+    message: Message, first: Mapping[str, Any], second: Mapping[str, Any], name: str
+) -> Events:
+    """Two identify facts with one identifier in common, for what does not go into one event."""
     bridge = {"alias": f"segment:{message.identity}"}
+    other = {"id": f"{message.identity}:{name}", "identifiers": {**second, **bridge}}
     return [
-        {"type": "identify", "identifiers": {**message.people, **bridge}},
-        {
-            "type": "identify",
-            "id": f"{message.identity}:previous",
-            "identifiers": {"user_id": previous, **bridge},
-        },
+        {"type": "identify", "identifiers": {**first, **bridge}},
+        {"type": "identify", **other},
     ]
+
+
+def _merge(message: Message) -> Events:
+    """RudderStack's merge: two identifiers of any kinds are one person."""
+    given = message.fields.get("mergeProperties")
+    if not isinstance(given, list) or len(given) != 2:
+        raise Refusal("missing_field", "mergeProperties", "a merge names two identifiers")
+    pairs = []
+    for place, one in enumerate(given):
+        kind = text(mapping(one).get("type"))
+        if not kind or mapping(one).get("value") in (None, ""):
+            field = f"mergeProperties.{place}"
+            raise Refusal("missing_field", field, "an identifier needs its `type` and `value`")
+        pairs.append((_MERGED.get(kind.lower(), kind.lower()), one["value"]))
+    if pairs[0][0] != pairs[1][0]:
+        return [{"type": "identify", "identifiers": dict(pairs)}]
+    return _joined(message, dict(pairs[:1]), dict(pairs[1:]), "second")
 
 
 def _page(message: Message) -> Events:
@@ -124,8 +161,11 @@ def _page(message: Message) -> Events:
         return _unplaced(message)
     page: dict[str, Any] = {"url": next((u for u in addresses if host_of(u)), addresses[0])}
     for name, limit in (("referrer", MAX_URL), ("title", MAX_TEXT)):
-        if value := text(own.get(name), limit) or text(shown.get(name), limit):
+        value = text(own.get(name), limit) or text(shown.get(name), limit)
+        if value and value != NO_REFERRER:
             page[name] = value
+    if clicks := click_ids_of(message.context):
+        page["click_ids"] = clicks
     return [{"type": "page", "page": {**page, **_campaign(message.context)}}]
 
 
@@ -171,6 +211,7 @@ def _group(message: Message) -> Events:
 REWRITERS: Final[Mapping[str, Callable[[Message], Events]]] = {
     "identify": _identify,
     "alias": _alias,
+    "merge": _merge,
     "page": _page,
     "screen": _unplaced,
     "group": _group,

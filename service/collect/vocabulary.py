@@ -9,6 +9,7 @@ reading 15 significant digits, which every amount within `kit.money.LARGEST_MINO
 import re
 from collections.abc import Mapping
 from decimal import Context, Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -23,30 +24,40 @@ from service.kit.money import parse_amount, to_text
 
 LARGEST_QUANTITY: Final = 10**9
 
+# Names of events without spaces, signs and capitals, as `_plain` gives them.
 ORDERS: Final = {
-    "order completed": "completed",
-    "order refunded": "refunded",
+    "ordercompleted": "completed",
+    "orderupdated": "updated",
+    "orderrefunded": "refunded",
+    "ordercancelled": "refunded",
+    "ordercanceled": "refunded",
     "purchase": "completed",
     "refund": "refunded",
 }
 LEADS: Final = {
-    "signed up": "lead",
-    "sign up": "lead",
-    "account created": "lead",
-    "trial started": "lead",
-    "generate lead": "lead",
-    "qualify lead": "mql",
-    "working lead": "sql",
-    "disqualify lead": "rejected",
+    "signedup": "lead",
+    "signup": "lead",
+    "accountcreated": "lead",
+    "trialstarted": "lead",
+    "leadgenerated": "lead",
+    "leadcreated": "lead",
+    "leadsubmitted": "lead",
+    "generatelead": "lead",
+    "leadqualified": "mql",
+    "qualifylead": "mql",
+    "workinglead": "sql",
+    "leaddisqualified": "rejected",
+    "disqualifylead": "rejected",
 }
-DEALS: Final = {"close convert lead": "won", "close unconvert lead": "lost"}
+DEALS: Final = {"closeconvertlead": "won", "closeunconvertlead": "lost"}
 # What a lead is called that is known by no more than its person: the event that made it.
 _LEAD_NAMES: Final = {
-    "signed up": "Signed Up",
-    "sign up": "Signed Up",
-    "account created": "Account Created",
-    "trial started": "Trial Started",
+    "signedup": "Signed Up",
+    "signup": "Signed Up",
+    "accountcreated": "Account Created",
+    "trialstarted": "Trial Started",
 }
+_CANCELLED: Final = ("ordercancelled", "ordercanceled")
 _ORDER_IDS: Final = ("order_id", "orderId", "transaction_id", "checkout_id", "checkoutId")
 _LEAD_IDS: Final = ("lead_id", "leadId")
 _REASONS: Final = ("reason", "disqualified_lead_reason", "unconvert_lead_reason")
@@ -68,15 +79,15 @@ def rewrite_track(
 ) -> dict[str, Any]:
     """The native event's type and part.
 
-    A purchase or a refund becomes an order; a sign-up or a step of a lead a lead, one that was won
-    or lost a deal; everything else a `track`. A lead without an id is named after the event and
-    the person, so that saying it twice is one lead. Letter case, `_` and `-` of the name do not
-    count.
+    A purchase or a refund becomes an order, one cancelled goes back whole, its `coupon` stays
+    beside it; a sign-up or a step of a lead a lead, one that was won or lost a deal; everything
+    else a `track`. A lead without an id is named after the event and the person, so that saying
+    it twice is one lead. Letter case, spaces and signs of the name do not count.
 
     Args: event: the message's name for it; people: its native identifiers, unread.
     Raises: Refusal, `scope_missing` for an order, lead or deal from a public key.
     """
-    name = " ".join(event.replace("_", " ").replace("-", " ").lower().split())
+    name = _plain(event)
     if name not in ORDERS and name not in LEADS and name not in DEALS:
         return {"type": "track", "track": {"name": event, "properties": scalars(properties)}}
     if sender.is_public:
@@ -86,7 +97,14 @@ def rewrite_track(
             f"{event!r} comes from servers: send it with a key that has scope `facts`",
         )
     if name in ORDERS:
-        return {"type": "order", "order": _order(ORDERS[name], properties, index, sender)}
+        if name in _CANCELLED:
+            order = {"id": _order_id(properties), "status": "refunded", "refund_id": "cancelled"}
+        else:
+            order = _order(ORDERS[name], properties, index, sender)
+        coupon = number_or_text(properties.get("coupon"))
+        return {"type": "order", "order": order} | (
+            {"segment": {"coupon": coupon}} if coupon else {}
+        )
     lead_id = number_or_text(first(properties, _LEAD_IDS), 200) or _lead_id(name, people, sender)
     if name in DEALS:
         deal = {"id": lead_id, "stage": DEALS[name], "lead_id": lead_id}
@@ -95,6 +113,11 @@ def rewrite_track(
     if lead["stage"] == "rejected":
         lead |= _reason(properties)
     return {"type": "lead", "lead": lead}
+
+
+@lru_cache(4_096)
+def _plain(event: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", event.lower())
 
 
 def _reason(properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,13 +145,17 @@ def _lead_id(event: str, people: Mapping[str, Any], sender: Sender) -> str:
     )
 
 
-def _order(
-    status: str, properties: Mapping[str, Any], index: int, sender: Sender
-) -> dict[str, Any]:
+def _order_id(properties: Mapping[str, Any]) -> Any:
     identity = first(properties, _ORDER_IDS)
     if identity is None:
         raise Refusal("missing_field", "properties.order_id", "an order needs its `order_id`")
-    order: dict[str, Any] = {"id": identity, "status": status}
+    return identity
+
+
+def _order(
+    status: str, properties: Mapping[str, Any], index: int, sender: Sender
+) -> dict[str, Any]:
+    order: dict[str, Any] = {"id": _order_id(properties), "status": status}
     refunded = status == "refunded"
     names = _REFUNDED if refunded else _COMPLETED
     name = next((n for n in names if properties.get(n) is not None), None)

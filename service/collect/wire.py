@@ -114,7 +114,7 @@ class Described:
     """How an address appears in the API's description; `summary` empty: not at all.
 
     `sends` and `says` are examples of the body and of the answer (`says` bytes or text: no JSON);
-    `asks` of the query, each with its description; `fails` of an error's body where the protocol
+    `asks` of the query and of the path, each with its description; `fails` of an error's body where the protocol
     has a shape of its own, by the statuses of `failures`.
     """
 
@@ -208,9 +208,15 @@ def header_key(call: Call) -> str | None:
     return rest or None if scheme.lower() == "bearer" else None
 
 
-def public_key(call: Call) -> str | None:
-    """`key` of the query. Raises Forbidden for a secret one: addresses are written to logs."""
-    key = call.asked.get("key", "").strip()
+def public_key(call: Call, name: str = "key") -> str | None:
+    """The field of the query that holds the key. Raises Forbidden as `in_address` does."""
+    return in_address(call.asked.get(name, ""))
+
+
+def in_address(key: str) -> str | None:
+    """A key that stood in an address, None where it is empty. Raises Forbidden for a secret one:
+    addresses are written to logs."""
+    key = key.strip()
     if key.startswith("sk_"):
         raise Forbidden(
             "secret_in_address",

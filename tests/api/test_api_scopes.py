@@ -73,6 +73,7 @@ EXAMPLES = {
     "name": "none",
     "file": "conversions",
     "pull_key": "ek_none",
+    "event": "page",
 }
 # What asking itself changes has no HEAD: rows of a file count as sent.
 WITHOUT_HEAD = {"/v1/exports/{name}/files/{file}"}

@@ -11,9 +11,10 @@ import pytest
 from sqlalchemy import Engine
 
 from service.collect.body import parse_json
-from service.collect.formats.segment import KINDS, MAX_BODY_BYTES, write_key
+from service.collect.formats.segment import KINDS
 from service.collect.identifiers import IdentifierReader
 from service.collect.native import Sender
+from service.collect.segment_http import MAX_BODY_BYTES, write_key
 from service.journeys.build import Configuration
 from service.journeys.mart import Mart
 from service.kit.db import make_engine

@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 
-from service.collect.formats.segment import (
-    KINDS,
+from service.collect.formats.segment import KINDS, settings
+from service.collect.segment_http import (
     MAX_BODY_BYTES,
     MAX_MESSAGE_BYTES,
     MAX_MESSAGES,
     messages_as,
-    settings,
     write_key,
 )
 from service.collect.wire import Call
@@ -69,7 +68,7 @@ def test_a_public_key_may_stand_in_the_address_and_a_secret_one_not() -> None:
 
 
 def test_limits() -> None:
-    assert (MAX_MESSAGE_BYTES, MAX_BODY_BYTES, MAX_MESSAGES) == (32_768, 512_000, 2_500)
+    assert (MAX_MESSAGE_BYTES, MAX_BODY_BYTES, MAX_MESSAGES) == (32_768, 4_096_000, 2_500)
     assert len(messages_as("batch")(call("/v1/b", {"batch": [{}] * MAX_MESSAGES}))) == MAX_MESSAGES
     with pytest.raises(BadRequest) as caught:
         messages_as("batch")(call("/v1/b", {"batch": [{}] * (MAX_MESSAGES + 1)}))

@@ -196,7 +196,8 @@ def conversions_of(world: World, people: People) -> dict[str, Conversion]:
         )
         of_lead = told.get(("lead", lead), [])
         who = _concerned(statements, of_lead, people)
-        state = next((_stage(s) for s in reversed(statements) if _stage(s)), None)
+        stages = (_stage(s) for s in reversed(statements))
+        state = next((stage for stage in stages if stage not in (None, "updated")), None)
         own = statements if kind == "lead" else of_lead
         theirs = [] if kind == "lead" else [
             s for s in world if s["kind"] == "lead" and people.of(s["identifiers"]) in who
@@ -303,7 +304,8 @@ def _order_stages(statements: list[Statement]) -> Reached:
             parts.append(("refund", -back[0], back[1], micros(told[0]["occurred_at"])))
     done = [micros(s["occurred_at"]) for s in statements if _stage(s) == "completed"]
     if not done:
-        return [("refund_without_order", micros(statements[0]["occurred_at"]), parts)]
+        back_at = [micros(told[0]["occurred_at"]) for told in refunds.values()]
+        return [("refund_without_order", min(back_at), parts)] if back_at else []
     return [("won", min(done), [("won", *amount, min(done)), *parts] if amount else parts)]
 
 

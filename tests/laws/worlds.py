@@ -125,11 +125,11 @@ def _deal(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def _order(draw: st.DrawFn) -> dict[str, Any]:
-    status = draw(st.sampled_from(("completed", "completed", "refunded")))
+    status = draw(st.sampled_from(("completed", "completed", "refunded", "updated")))
     part = {"id": draw(st.sampled_from(("O1~", "O2~"))), "status": status}
     if status == "refunded":
         part["refund_id"] = draw(st.sampled_from((None, "R1", "R2")))
-    return draw(_money(part, status == "completed"))
+    return draw(_money(part, status != "refunded"))
 
 
 page_parts = st.builds(

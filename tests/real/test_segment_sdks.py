@@ -1,13 +1,12 @@
 """Segment's own SDKs, unchanged and pointed here: a page, who it was, an order; and its journey."""
 
-import os
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.real.clients import run_node
 
 LANDING = "https://shop.example.com/?utm_source=google&utm_medium=cpc&utm_campaign=spring"
 
@@ -61,13 +60,6 @@ def test_segment_analytics_python(running: Any) -> None:
 
 
 def test_segment_analytics_node(running: Any) -> None:
-    modules = os.environ.get("THROUGHLINE_TEST_NODE_MODULES")
-    if not modules or not (Path(modules) / "@segment" / "analytics-node").is_dir():
-        pytest.skip("THROUGHLINE_TEST_NODE_MODULES names no folder with @segment/analytics-node")
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("node is not installed")
-    words = [node, "-e", NODE, running.key, running.url, LANDING]
-    environment = {**os.environ, "NODE_PATH": modules}
-    subprocess.run(words, check=True, timeout=60, env=environment)
+    words = (running.key, running.url, LANDING)
+    run_node(NODE, *words, packages=["@segment/analytics-node"])
     check_journey(running)

@@ -1,39 +1,26 @@
 """The Segment HTTP Tracking API: server and browser SDKs, unchanged, pointed at this service.
 
 Whatever was durably judged is answered 200, also where single messages were refused (they are in
-the quarantine): clients drop a whole batch on 4xx.
+the quarantine): clients drop a whole batch on 4xx. RudderStack's clients post here as well.
 
 Sources: Segment's documentation of the HTTP API; recorded clients.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
-from service.collect.body import Unreadable, raw_text
-from service.collect.picking import mapping
-from service.collect.segment import encoded, identity_of, rewrite_message, shown
-from service.collect.segment_messages import WORDS
-from service.collect.wire import (
-    Call,
-    Endpoint,
-    Fixed,
-    Format,
-    Reply,
-    public_key,
-    reply_json,
-    user_name,
+from service.collect.segment import identity_of, rewrite_message, shown
+from service.collect.segment_http import (
+    FAILED,
+    MAX_BODY_BYTES,
+    failed,
+    messages_as,
+    stored,
+    write_key,
 )
-from service.kit.errors import BadRequest, Refusal, ThroughlineError, TooLarge
-from service.ledger.append import Receipt
-
-MAX_MESSAGE_BYTES: Final = 32 * 1024
-"""Largest message of a batch, bytes."""
-
-MAX_BODY_BYTES: Final = 500 * 1024
-"""Largest body, bytes, before and after gunzip; clients split their batches below it."""
-
-MAX_MESSAGES: Final = 2_500
-"""Most messages of one batch."""
+from service.collect.segment_messages import WORDS
+from service.collect.segment_pixels import data_key, data_messages, pixel
+from service.collect.wire import Call, Endpoint, Fixed, Format, Reply, reply_json
 
 KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "identify": ("identify", "i"),
@@ -46,79 +33,10 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Last parts of the path `/v1/…` by the kind of message; browsers use the short ones."""
 
-
-def write_key(call: Call) -> str | None:
-    """The user name of HTTP Basic, else `writeKey` of the body, else a bearer token, else a public
-    key of the query.
-
-    The body goes before the bearer: a client that uses OAuth sends Segment's token there and the
-    key in the body.
-    """
-    scheme, _, rest = call.headers.get("authorization", "").strip().partition(" ")
-    if scheme.lower() == "basic" and (key := user_name(rest.strip())):
-        return key
-    written = mapping(call.json).get("writeKey")
-    if isinstance(written, str) and written.strip():
-        return written.strip()
-    if scheme.lower() == "bearer" and rest.strip():
-        return rest.strip()
-    return public_key(call)
-
-
-def messages_as(kind: str) -> Callable[[Call], list[Any]]:
-    """Reads the messages of a request, one or many, each whole in itself.
-
-    Raises BadRequest where the request as a whole makes no sense, or holds too many messages.
-    """
-
-    def read(call: Call) -> list[Any]:
-        body = call.json
-        if not isinstance(body, dict):
-            raise BadRequest(
-                "not_an_object", "The body is a JSON object; see the Segment HTTP API."
-            )
-        if kind != "batch":
-            return whole_messages([{**body, "type": kind}], {}, len(call.body))
-        messages = body.get("batch")
-        if not isinstance(messages, list):
-            raise BadRequest("missing_field", "A batch holds its messages in the array `batch`.")
-        if len(messages) > MAX_MESSAGES:
-            raise BadRequest(
-                "too_many_items", f"A batch may hold {MAX_MESSAGES} messages; send more requests."
-            )
-        return whole_messages(messages, body, len(call.body))
-
-    return read
-
-
-def whole_messages(messages: list[Any], around: Mapping[str, Any], size: int) -> list[Any]:
-    """The messages with what their batch says for all of them; `size` of the whole body, bytes."""
-    shared = mapping(around.get("context"))
-    sent_at = around.get("sentAt")
-    whole: list[Any] = []
-    for given in messages:
-        message = given
-        if isinstance(message, dict):
-            if size > MAX_MESSAGE_BYTES and len(encoded(message)) > MAX_MESSAGE_BYTES:
-                detail = f"a message holds at most {MAX_MESSAGE_BYTES} bytes"
-                refusal = Refusal("too_large", "", detail)
-                message = Unreadable(refusal, raw_text(shown(message)), identity_of(message))
-            elif sent_at or shared:
-                message = {**message, "sentAt": sent_at or message.get("sentAt")}
-                if shared:
-                    message["context"] = {**shared, **mapping(message.get("context"))}
-        whole.append(message)
-    return whole
-
-
-def stored(_: Call, __: Receipt) -> Reply:
-    return Reply(200, b'{"success":true}')
-
-
-def failed(_: Call, error: ThroughlineError) -> Reply:
-    """An error as Segment's clients read it; the protocol knows 400 for a large body as well."""
-    status = 400 if isinstance(error, TooLarge) else error.status
-    return reply_json({"success": False, "code": error.code, "message": error.detail}, status)
+DATA: Final = (
+    "The message as JSON, better in base64: with `writeKey`, a public key, and who it was.",
+    "eyJ3cml0ZUtleSI6InBrX1dSSVRFX0tFWSJ9",
+)
 
 
 def settings(call: Call) -> Reply:
@@ -176,7 +94,7 @@ def _endpoint(kind: str, name: str) -> Endpoint:
         summary=f"Segment: {name}" if len(name) > 1 else "",
         sends=example_of(kind),
         says={"success": True},
-        fails={"success": False, "code": "unknown_key", "message": "This key is not known."},
+        fails=FAILED,
         failures=(400, 401, 403, 503),
         key=write_key,
         messages=messages_as(kind),
@@ -186,11 +104,27 @@ def _endpoint(kind: str, name: str) -> Endpoint:
     )
 
 
+def _pixel(kind: str) -> Endpoint:
+    return Endpoint(
+        paths=(f"/v1/pixel/{kind}",),
+        methods=("GET",),
+        summary="Segment: pixel" if kind == "track" else "",
+        asks={"data": DATA},
+        says="GIF89a…",
+        says_as="image/gif",
+        key=data_key,
+        messages=data_messages(kind),
+        answer=pixel,
+        always=True,
+    )
+
+
 FORMAT = Format(
     name="segment",
     title="Segment HTTP Tracking API",
     endpoints=(
         *(_endpoint(kind, name) for kind, names in KINDS.items() for name in names),
+        *(_pixel(kind) for kind in KINDS if kind != "batch"),
         Fixed(
             paths=("/v1/projects/{write_key}/settings",),
             methods=("GET",),

@@ -46,7 +46,7 @@ SELECT
     MIN(o.occurred_at) FILTER (WHERE o.stage = 'completed') AS completed_at,
     MIN(o.occurred_at) FILTER (WHERE o.stage = 'won' AND o.place > COALESCE(n.place, 0)) AS won_at,
     MIN(o.occurred_at) FILTER (WHERE o.stage = 'refunded') AS refunded_at,
-    MAX_BY(o.stage, o.place) FILTER (WHERE o.stage IS NOT NULL) AS state,
+    MAX_BY(o.stage, o.place) FILTER (WHERE o.stage IS NOT NULL AND o.stage <> 'updated') AS state,
     MAX_BY(o.amount_minor, o.place) FILTER (WHERE o.amount_minor IS NOT NULL AND o.stage IS DISTINCT FROM 'refunded') AS amount_minor,
     MAX_BY(o.currency, o.place) FILTER (WHERE o.amount_minor IS NOT NULL AND o.stage IS DISTINCT FROM 'refunded') AS currency,
     MAX_BY(o.cost_minor, o.place) FILTER (WHERE o.has_items AND o.stage IS DISTINCT FROM 'refunded') AS cost_minor,
@@ -101,7 +101,7 @@ SELECT kind, object_id, first_seq * 8 + 4, 'won', completed_at FROM outcomes WHE
 UNION ALL
 -- money back for an order nobody reported: kept apart, never part of a stage
 SELECT kind, object_id, first_seq * 8 + 5, 'refund_without_order', refunded_at FROM outcomes
-WHERE kind = 'order' AND completed_at IS NULL;
+WHERE kind = 'order' AND completed_at IS NULL AND refunded_at IS NOT NULL;
 
 CREATE OR REPLACE TEMP TABLE affected_conversions AS
 SELECT c.conversion_key
