@@ -36,6 +36,25 @@ class Running:
         found: dict[str, Any] = answer.json()
         return found
 
+    def post(self, *events: dict[str, Any]) -> dict[str, Any]:
+        """Post native events that happen now; gives the receipt."""
+        now = datetime.now(UTC).isoformat()
+        told = [{"occurred_at": now, **event} for event in events]
+        headers = {"Authorization": f"Bearer {self.key}"}
+        answer = httpx.post(f"{self.url}/v1/events", json=told, headers=headers, timeout=30)
+        assert answer.status_code == 202, answer.text
+        receipt: dict[str, Any] = answer.json()
+        return receipt
+
+    def public_key(self) -> str:
+        """A key that may stand in a page."""
+        headers = {"Authorization": f"Bearer {self.key}"}
+        asked = {"name": "site", "scopes": ["collect"]}
+        answer = httpx.post(f"{self.url}/v1/keys", json=asked, headers=headers, timeout=30)
+        assert answer.status_code == 201, answer.text
+        key: str = answer.json()["key"]
+        return key
+
     def outcomes(self) -> dict[str, int]:
         """What became of everything sent so far, by outcome, of all sources together."""
         counted: dict[str, int] = {}
