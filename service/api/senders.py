@@ -18,6 +18,7 @@ from service.collect.formats import formats
 from service.collect.intake import collect_messages
 from service.collect.wire import Call, Described, Endpoint, Fixed, Format, Reply
 from service.kit.errors import ThroughlineError, Unauthenticated, Unavailable
+from service.ledger.append import Receipt
 
 Handler = Callable[[Request], Awaitable[Response]]
 _VARIABLE = re.compile(r"\{(\w+)\}")
@@ -79,6 +80,8 @@ async def receive(request: Request, wire: Format, endpoint: Endpoint) -> Respons
         )
         receipt = await store(parts, batch)
     except ThroughlineError as error:
+        if endpoint.always:
+            return response_of(endpoint.answer(call, Receipt()), headers)
         reply = endpoint.refuse(call, error) if endpoint.refuse else None
         if reply is None:
             return problem_of(error, headers)
@@ -122,6 +125,7 @@ def _add(router: APIRouter, wire: Format, endpoint: Endpoint | Fixed) -> None:
 
 def _described(wire: Format, endpoint: Described, method: str) -> dict[str, Any]:
     name = re.sub(r"\W+", "_", f"{wire.name}_{endpoint.paths[0]}".replace("/v1/", "")).strip("_")
+    methods = [m for e in wire.endpoints if e.paths[0] == endpoint.paths[0] for m in e.methods]
     more: dict[str, Any] = {}
     if endpoint.sends is not None and method != "GET":
         more = body_of(endpoint.sends, *endpoint.sends_as)
@@ -153,8 +157,9 @@ def _described(wire: Format, endpoint: Described, method: str) -> dict[str, Any]
         "description": f"{wire.title}. Refused messages are quarantined."
         if isinstance(endpoint, Endpoint)
         else f"{wire.title}.",
-        "operation_id": name if len(endpoint.methods) == 1 else f"{name}_{method.lower()}",
+        "operation_id": name if len(methods) == 1 else f"{name}_{method.lower()}",
         "openapi_extra": more,
+        "response_class": Response,
         "responses": _responses(endpoint),
     }
 

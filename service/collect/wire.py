@@ -208,9 +208,10 @@ def header_key(call: Call) -> str | None:
     return rest or None if scheme.lower() == "bearer" else None
 
 
-def public_key(call: Call) -> str | None:
-    """`key` of the query. Raises Forbidden for a secret one: addresses are written to logs."""
-    key = call.asked.get("key", "").strip()
+def public_key(call: Call, name: str = "key") -> str | None:
+    """The query's field of that name. Raises Forbidden for a secret key: addresses are written to
+    logs."""
+    key = call.asked.get(name, "").strip()
     if key.startswith("sk_"):
         raise Forbidden(
             "secret_in_address",
