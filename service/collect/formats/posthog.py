@@ -129,7 +129,8 @@ def _error(code: str, detail: str) -> dict[str, Any]:
 
 
 def _config(key: str) -> dict[str, Any]:
-    """Nothing but sending: no recordings, surveys, flags, clicks, and nothing secret."""
+    """Nothing but sending: no recordings, flags or clicks; nothing secret. Of surveys nothing is
+    said: a client that is told of none fetches what shows them all the same."""
     return {
         "token": key,
         "supportedCompression": ["gzip", "gzip-js"],
@@ -140,7 +141,6 @@ def _config(key: str) -> dict[str, Any]:
         "captureDeadClicks": False,
         "heatmaps": False,
         "sessionRecording": False,
-        "surveys": False,
         "siteApps": [],
     }
 
