@@ -126,6 +126,7 @@ def _add(router: APIRouter, wire: Format, endpoint: Endpoint | Fixed) -> None:
 
 def _described(wire: Format, endpoint: Described, method: str) -> dict[str, Any]:
     name = re.sub(r"\W+", "_", f"{wire.name}{endpoint.paths[0]}".replace("/v1/", "/")).strip("_")
+    methods = [m for e in wire.endpoints if e.paths[0] == endpoint.paths[0] for m in e.methods]
     more: dict[str, Any] = {}
     if endpoint.sends is not None and method != "GET":
         more = body_of(endpoint.sends, *endpoint.sends_as)
@@ -160,11 +161,10 @@ def _described(wire: Format, endpoint: Described, method: str) -> dict[str, Any]
         "description": f"{wire.title}. Refused messages are quarantined."
         if isinstance(endpoint, Endpoint)
         else f"{wire.title}.",
-        "operation_id": name if len(endpoint.methods) == 1 else f"{name}_{method.lower()}",
+        "operation_id": name if len(methods) == 1 else f"{name}_{method.lower()}",
         "openapi_extra": more,
+        "response_class": Response,
         "responses": _responses(endpoint),
-        # FastAPI's own would add a body of JSON.
-        **({} if endpoint.says_as == "application/json" else {"response_class": Response}),
     }
 
 

@@ -20,13 +20,20 @@ MAX_CLICK_ID = 1000
 MAX_PARAMETERS = 200
 """Parameters of one address that are looked at; the rest is somebody's experiment."""
 
+# By the field's place in `Landing`: Google's names, then those of Matomo and of Piwik before it.
 _CAMPAIGN_PARAMETERS = (
-    "utm_source",
-    "utm_medium",
-    "utm_campaign",
-    "utm_id",
-    "utm_content",
-    "utm_term",
+    ("utm_source", "mtm_source", "matomo_source", "pk_source", "piwik_source"),
+    ("utm_medium", "mtm_medium", "matomo_medium", "pk_medium", "piwik_medium"),
+    (
+        *("utm_campaign", "mtm_campaign", "matomo_campaign", "pk_campaign", "piwik_campaign"),
+        *("mtm_cpn", "matomo_cpn", "pk_cpn", "piwik_cpn"),
+    ),
+    ("utm_id", "mtm_cid", "matomo_cid", "pk_cid", "piwik_cid"),
+    ("utm_content", "mtm_content", "matomo_content", "pk_content", "piwik_content"),
+    (
+        *("utm_term", "mtm_keyword", "matomo_keyword", "pk_keyword", "piwik_keyword"),
+        *("mtm_kwd", "matomo_kwd", "pk_kwd", "piwik_kwd"),
+    ),
 )
 _IS_CLICK_ID = -1
 
@@ -67,8 +74,8 @@ class Landing(NamedTuple):
 def read_landing(url: str) -> Landing:
     """Read an address: absolute, or relative such as `/page?utm_source=x`.
 
-    Parameter names are compared without regard to case; of several with the same name the first
-    usable one counts. The fragment is read after the query, for sites that tag behind `#`.
+    Parameter names are compared without regard to case; of several for one field the first usable
+    one counts. The fragment is read after the query, for sites that tag behind `#`.
     Never raises.
     """
     return _read_again(url) if len(url) <= _MAX_REMEMBERED else _read(url)
@@ -141,7 +148,7 @@ def _storable(path: str) -> str | None:
 @cache
 def _parameters() -> dict[str, int]:
     """Place in the campaign fields, or _IS_CLICK_ID, by parameter name."""
-    fields = {name: place for place, name in enumerate(_CAMPAIGN_PARAMETERS)}
+    fields = {name: place for place, names in enumerate(_CAMPAIGN_PARAMETERS) for name in names}
     return dict.fromkeys(click_ids(), _IS_CLICK_ID) | fields
 
 

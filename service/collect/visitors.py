@@ -7,7 +7,7 @@ even with the ledger and the secret at hand, can say later whose visit it was.
 import secrets
 import threading
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from hashlib import blake2b
 
 
@@ -24,7 +24,7 @@ class Visitors:
 
     def visitor(self, now: datetime, site: str, user_agent: str, address: str) -> str:
         """24 hexadecimal digits for the site, agent and address on the day (UTC) of `now`."""
-        digest = blake2b(key=self._salt(now.date()), digest_size=12)
+        digest = blake2b(key=self._salt(now.astimezone(UTC).date()), digest_size=12)
         for part in (site.lower(), user_agent, address):
             digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
         return digest.hexdigest()

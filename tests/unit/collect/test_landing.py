@@ -162,6 +162,38 @@ def test_click_ids(query: str, click_ids: dict[str, str]) -> None:
     assert read_landing(f"https://example.com/?{query}").click_ids == click_ids
 
 
+@pytest.mark.parametrize("prefix", ["mtm", "matomo", "pk", "piwik"])
+def test_parameters_of_matomo(prefix: str) -> None:
+    query = "&".join(
+        f"{prefix}_{name}={value}"
+        for name, value in {
+            "source": "news",
+            "medium": "email",
+            "campaign": "Spring+Sale",
+            "cid": "42",
+            "content": "top",
+            "keyword": "crm",
+            "group": "ignored",
+            "placement": "ignored",
+        }.items()
+    )
+    assert campaign_of(f"https://example.com/?{query}") == {
+        "source": "news",
+        "medium": "email",
+        "campaign": "Spring Sale",
+        "campaign_id": "42",
+        "content": "top",
+        "term": "crm",
+    }
+    short = f"https://example.com/?{prefix}_cpn=Spring&{prefix}_kwd=crm"
+    assert campaign_of(short) == {"campaign": "Spring", "term": "crm"}
+
+
+def test_of_several_names_of_one_field_the_first_usable_counts() -> None:
+    url = "https://example.com/?mtm_campaign={name}&pk_campaign=b&utm_campaign=c&utm_source=d"
+    assert campaign_of(url) == {"campaign": "b", "source": "d"}
+
+
 @pytest.mark.parametrize(
     "url",
     [
