@@ -11,14 +11,23 @@ WEBHOOK: Any = {
     "email": "ann@example.com",
     "at": "2026-03-01T10:00:00Z",
 }
+TAKEN: Any = {"accepted": 1, "duplicates": 0}
 OPTIONS: Any = {
+    "constants": {"kind": "deal"},
+    "fields": {
+        "id": "event_id",
+        "at": "occurred_at",
+        "deal": "object_id",
+        "status": "status",
+        "amount": "amount",
+        "currency": "currency",
+        "email": "identifiers.email",
+    },
     "stages": {"won": "won", "lost": "lost", "open": "opportunity"},
-    "fields": {"gclid": "click_ids.gclid"},
-    "secret": "hidden",
 }
 HOOK: Any = {
     "id": 1,
-    "kind": "hubspot",
+    "kind": "webhook",
     "source": "crm",
     "hint": "hk_abcd…wxyz",
     "options": OPTIONS,
@@ -28,9 +37,9 @@ HOOK: Any = {
 }
 HOOKS: Any = {"items": [HOOK]}
 NEW_HOOK_REQUEST: Any = {
-    "kind": "hubspot",
+    "kind": "webhook",
     "source": "crm",
-    "options": {**OPTIONS, "secret": "the app's client secret"},
+    "options": OPTIONS,
 }
 NEW_HOOK: Any = {"address": "https://throughline.example.com/v1/webhooks/hk_…", **HOOK}
 HOOK_OPTIONS: Any = {"options": OPTIONS}

@@ -8,6 +8,7 @@ the hook's options what its sender's words mean.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, ValidationError
 
@@ -49,13 +50,21 @@ def _currency(value: str) -> str:
         raise ValueError(refusal.detail) from None
 
 
+def _zone(value: str) -> str:
+    try:
+        return ZoneInfo(value).key if value else ""
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{value[:60]!r} is no IANA time zone such as Europe/Berlin") from None
+
+
 class HookOptions(Part):
     """What is configured of every hook.
 
     `secret` signs the sender's requests, where the format has signatures. `stages`: their status
     (its id or its name) → ours, see OURS. `fields`: their custom field → ours, see TARGETS.
-    `currency` of amounts that name none; empty: the reporting currency. `id_prefix` goes before
-    the ids of leads, deals and contacts, for deployments with two CRMs.
+    `currency` of amounts that name none; empty: the reporting currency. `timezone` of moments
+    without an offset; empty: such moments are refused. `id_prefix` goes before the ids of leads,
+    deals and contacts, for deployments with two CRMs.
     """
 
     secret: Text = Field("", description="Signs the sender's requests.", repr=False)
@@ -66,6 +75,7 @@ class HookOptions(Part):
         default_factory=dict, max_length=200
     )
     currency: Annotated[Text, AfterValidator(_currency)] = ""
+    timezone: Annotated[Text, AfterValidator(_zone)] = ""
     id_prefix: Annotated[str, Field(max_length=40, pattern=r"^[\w:.-]*$")] = ""
 
 
@@ -102,5 +112,38 @@ def validated(kind: str, options: Mapping[str, Any]) -> HookOptions:
     try:
         return wire.options.model_validate(dict(options))
     except ValidationError as error:
+        # Not the value: it may be a secret.
         refusal = refusal_of(error)
-        raise Refusal(refusal.code, f"options.{refusal.field}", refusal.detail) from None
+        detail = refusal.detail.rpartition("; got ")[0]
+        where = f"options.{refusal.field}".removesuffix(".")
+        raise Refusal(refusal.code, where, detail) from None
+
+
+HIDDEN: Final = "hidden"
+"""Stands for a secret wherever options are shown, and keeps it where they are given back."""
+
+
+def secrets_of(kind: str) -> list[str]:
+    """The options that are shown to nobody: those kept out of the model's `repr`."""
+    wire = hook_formats().get(kind)
+    model = wire.options if wire else HookOptions
+    return [name for name, found in model.model_fields.items() if not found.repr]
+
+
+def without_secrets(kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options as they may be shown."""
+    hidden = secrets_of(kind)
+    return {n: HIDDEN if n in hidden and value else value for n, value in options.items()}
+
+
+def renewed(kind: str, given: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """New options to store in place of those before, a secret that was shown as hidden kept.
+    Raises Refusal."""
+    kept = {name: before.get(name, "") for name in secrets_of(kind) if given.get(name) == HIDDEN}
+    return validated(kind, {**given, **kept}).model_dump(exclude_defaults=True)
+
+
+def address_of(kind: str, key: str, public_url: str) -> str:
+    """Where the hook's sender posts to."""
+    place = {"webhooks": "v1/webhooks", "postback": "postback"}[hook_formats()[kind].place]
+    return f"{public_url}/{place}/{key}"

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from service.api import examples_senders
 from service.collect.formats import formats
 from service.collect.wire import Endpoint
 from service.ledger.keys import SCOPES
@@ -14,7 +15,8 @@ from service.settings import Settings
 from tests.api.harness import EVERYTHING, REVOKED, Service, order, touch
 
 pytestmark = pytest.mark.anyio
-ANYBODY = frozenset((*SCOPES, "nobody", "wrong", REVOKED))
+HOOK = "hook"
+ANYBODY = frozenset((*SCOPES, "nobody", "wrong", REVOKED, HOOK))
 READERS = frozenset({"read", "people"})
 SENDERS = frozenset({"collect", "facts"})
 # Each operation: who may, and what he then gets with the example of the description.
@@ -41,6 +43,12 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str], int]] = {
     ("get", "/v1/keys"): (frozenset({"admin"}), 200),
     ("post", "/v1/keys"): (frozenset({"admin"}), 201),
     ("delete", "/v1/keys/{key_id}"): (frozenset({"admin"}), 404),
+    ("get", "/v1/hooks"): (frozenset({"admin"}), 200),
+    ("post", "/v1/hooks"): (frozenset({"admin"}), 201),
+    ("put", "/v1/hooks/{hook_id}"): (frozenset({"admin"}), 404),
+    ("delete", "/v1/hooks/{hook_id}"): (frozenset({"admin"}), 404),
+    # The address is the key: who stands in the header does not matter.
+    ("post", "/v1/webhooks/{hook_key}"): (ANYBODY, 200),
     **{
         (method.lower(), endpoint.paths[0]): (
             frozenset(endpoint.scopes)
@@ -57,7 +65,12 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str], int]] = {
 OF_FORMATS = {
     path for wire in formats().values() for endpoint in wire.endpoints for path in endpoint.paths
 }
-EXAMPLES = {"conversion_id": "won:order:none", "person_id": "p_none", "key_id": "2000000000"}
+EXAMPLES = {
+    "conversion_id": "won:order:none",
+    "person_id": "p_none",
+    "key_id": "2000000000",
+    "hook_id": "2000000000",
+}
 DESCRIPTION: Any = create_app(Settings(_env_file=None)).openapi()
 OPERATIONS = [
     (method, path)
@@ -71,11 +84,22 @@ def test_every_operation_has_its_row() -> None:
     assert set(OPERATIONS) == set(ROWS)
 
 
+@pytest.fixture(scope="module", autouse=True)
+async def _hooks(service: Service) -> None:
+    """One hook of each address; its key is one more caller."""
+    for name, kind in ((HOOK, "webhook"),):
+        asked = {**examples_senders.NEW_HOOK_REQUEST, "kind": kind, "options": {}}
+        made = await service.post(asked, "/v1/hooks", key="admin")
+        service.keys[name] = made.json()["address"].rpartition("/")[2]
+
+
 async def call(service: Service, method: str, path: str, headers: dict[str, str]) -> httpx.Response:
     described = DESCRIPTION["paths"][path][method]
     content = described.get("requestBody", {}).get("content", {})
     body = content.get("application/json", {}).get("example")
-    address = path.format_map({**EXAMPLES, "write_key": service.keys["collect"]})
+    hook_key = service.keys[HOOK]
+    keys = {"write_key": service.keys["collect"], "hook_key": hook_key}
+    address = path.format_map({**EXAMPLES, **keys})
     return await service.client.request(method, address, json=body, headers=headers)
 
 
