@@ -10,9 +10,10 @@ from sqlalchemy import Engine
 from service.collect.hooks import hook_formats, validated
 from service.collect.intake import collect_messages
 from service.collect.wire import Call
-from service.journeys.build import Configuration
 from service.journeys.mart import Mart
 from service.ledger.append import Batch, append
+from service.main import configuration_of
+from service.settings import Settings
 from tests.collect.sending import ROOM, call, sender
 
 PUBLIC_URL = "https://throughline.example"
@@ -50,7 +51,7 @@ def conversions(engine: Engine, batches: Iterable[Batch]) -> list[tuple[Any, ...
     touchpoints of its person) of a mart made of them."""
     for batch in batches:
         append(engine, [batch])
-    mart = Mart(None, engine, Configuration(), "512MB", 1)
+    mart = Mart(None, engine, configuration_of(Settings(_env_file=None)), "512MB", 1)
     try:
         mart.refresh()
         with mart.reading() as connection:
