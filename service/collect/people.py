@@ -1,11 +1,15 @@
-"""A person of a CRM who has more addresses than one: each is a link of its own."""
+"""What changes of several CRMs have in common beside `crm`: people with more addresses than one,
+moments that nobody wrote, amounts as Java writes them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 from service.collect.wire import NativeEvent
 
 MAX_ADDRESSES: Final = 10
+_SCIENTIFIC: Final = re.compile(r"-?[0-9]\.[0-9]{1,17}E[0-9]{1,2}")
 
 
 def person_of(emails: Sequence[str], phones: Sequence[str], **more: str) -> dict[str, Any]:
@@ -27,3 +31,16 @@ def further_addresses(
                 "occurred_at": occurred_at,
                 "identifiers": {**owner, kind: value},
             }
+
+
+def undated(events: Iterable[NativeEvent]) -> list[NativeEvent]:
+    """Events dated by their arrival since their sender wrote no moment: sent again, which is later,
+    they are the same ones (see `native.to_fact`)."""
+    return [{"claimed_at": "", **event} for event in events]
+
+
+def plain_amount(value: Any) -> Any:
+    """An amount written like 1.25E7 in full; anything else as it is."""
+    if isinstance(value, str) and _SCIENTIFIC.fullmatch(value.strip()):
+        return format(Decimal(value.strip()), "f")
+    return value

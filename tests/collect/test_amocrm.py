@@ -1,5 +1,6 @@
 """amoCRM's webhooks: forms in, exact facts out."""
 
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -9,7 +10,7 @@ from sqlalchemy import Engine
 from service.collect.formats.amocrm import FORMAT
 from service.collect.wire import Call
 from service.kit.errors import BadRequest, Unavailable
-from service.ledger.append import Batch, Receipt
+from service.ledger.append import Batch, Receipt, append
 from tests.collect.hooked import conversions, facts_of, received, refusals_of
 from tests.collect.sending import RECEIVED, call
 
@@ -149,6 +150,14 @@ def test_one_change_told_by_several_hooks_is_one_fact() -> None:
     assert len({f.payload for body in told for f in sent(body).facts}) == 1
     later = sent(form(leads_update=[lead(price=1300)])).facts[0]
     assert later.fact_id != sent(told[0]).facts[0].fact_id
+
+
+def test_a_change_without_a_moment_sent_again_later(crm_ledger: Engine) -> None:
+    bare = {"id": 5, "status_id": 142, "pipeline_id": 7}
+    body, later = form(leads_status=[bare]), RECEIVED + timedelta(minutes=5)
+    batches = [received("amocrm", call("/x", body, received_at=at)) for at in (RECEIVED, later)]
+    first, second = (append(crm_ledger, [batch])[0] for batch in batches)
+    assert (first.accepted, second.accepted, second.duplicates) == (1, 0, 1)
 
 
 def test_a_deal_reopened_won_again_and_changed_after(crm_ledger: Engine) -> None:

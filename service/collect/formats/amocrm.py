@@ -18,7 +18,7 @@ from service.collect.crm import LEAD_STAGES, Record, events_of, stage_of
 from service.collect.hooks import HookFormat
 from service.collect.moments import iso_moment
 from service.collect.native import Sender
-from service.collect.people import further_addresses, person_of
+from service.collect.people import further_addresses, person_of, undated
 from service.collect.picking import first, mapping, text
 from service.collect.wire import Call, NativeEvent, Reply, reply_text
 from service.kit.errors import BadRequest, Refusal, ThroughlineError, Unavailable
@@ -84,7 +84,7 @@ def rewrite(message: Any, _: int, sender: Sender) -> list[NativeEvent]:
         events += _contact(item, str(change.get("action")), sender)
     else:
         events += events_of(_lead(item, str(change.get("action")), sender), sender)
-    return events
+    return events if _moment_of(item) else undated(events)
 
 
 def _lead(item: Tree, action: str, sender: Sender) -> Record:
@@ -214,7 +214,7 @@ def _unsorted(item: Tree, action: str, sender: Sender) -> Iterator[Record]:
 def _record(item: Tree, sender: Sender, **fields: Any) -> Record:
     """A Record named after the object, its moment and its content: one change is told by several
     hooks (`update`, `status`), and is one change nevertheless."""
-    moment = next((n for n in MOMENTS if text(item.get(n)).strip("0")), "")
+    moment = _moment_of(item)
     occurred_at = (
         iso_moment(item[moment], moment, form="s") if moment else sender.received_at.isoformat()
     )
@@ -227,6 +227,11 @@ def _record(item: Tree, sender: Sender, **fields: Any) -> Record:
         created_at=iso_moment(item[created], created, form="s") if created else "",
         **fields,
     )
+
+
+def _moment_of(item: Tree) -> str:
+    """The field that says when the object was changed; empty where none does."""
+    return next((name for name in MOMENTS if text(item.get(name)).strip("0")), "")
 
 
 def _id_of(item: Mapping[str, Any]) -> str:
