@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -16,6 +17,7 @@ from service.ledger.append import Batch, append
 from tests.collect.sending import ROOM, call, sender
 
 PUBLIC_URL = "https://throughline.example"
+PLAIN = Configuration(frozenset(), timedelta(minutes=30), 20, "UTC")
 
 
 def received(kind: str, request: Call, **options: Any) -> Batch:
@@ -50,7 +52,7 @@ def conversions(engine: Engine, batches: Iterable[Batch]) -> list[tuple[Any, ...
     touchpoints of its person) of a mart made of them."""
     for batch in batches:
         append(engine, [batch])
-    mart = Mart(None, engine, Configuration(), "512MB", 1)
+    mart = Mart(None, engine, PLAIN, "512MB", 1)
     try:
         mart.refresh()
         with mart.reading() as connection:
