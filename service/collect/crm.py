@@ -94,12 +94,12 @@ def merge_events(
 
 
 def stage_of(record: Record, options: HookOptions) -> tuple[str, str]:
-    """Our stage and its reason; both empty where the change says nothing of a status.
+    """Our stage and its reason; no stage where the change says nothing of a status.
 
     The options go before the format's own knowledge. Raises Refusal `unmapped_stage`.
     """
     if not record.statuses:
-        return "", ""
+        return "", record.reason
     meaning = next((m for s in record.statuses if (m := options.stages.get(s))), record.meaning)
     if not meaning:
         raise Refusal(
@@ -145,8 +145,8 @@ def _main(record: Record, sender: Sender) -> NativeEvent:
         return {"type": "identify"}
     if stage and stage != "ignore":
         deal["stage"] = stage
-        if reason and stage == "lost":
-            deal["reason"] = reason
+    if reason and stage in ("lost", ""):
+        deal["reason"] = reason
     return {"type": "deal", "deal": deal}
 
 

@@ -40,7 +40,7 @@ class NewTask:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A task that is ours until its lease is over; `attempt` counts from 1."""
+    """A task that is ours until its lease is over, at `until`; `attempt` counts from 1."""
 
     id: int
     kind: str
@@ -48,14 +48,19 @@ class Claimed:
     source_id: int
     payload: Any
     attempt: int
+    until: datetime
 
     @property
     def is_last(self) -> bool:
         return self.attempt >= MAX_ATTEMPTS
 
 
-def enqueue(engine: Engine, tasks: Sequence[NewTask], now: datetime) -> int:
-    """Keep the tasks, due at once; returns how many were new. Durable when it returns."""
+def enqueue(engine: Engine, tasks: Sequence[NewTask], now: datetime, again: bool = False) -> int:
+    """Keep the tasks, due at once; returns how many were taken. Durable when it returns.
+
+    Args: again: a task that is known already is to be done anew, as if it had never been begun; by
+    default it is left as it is.
+    """
     if not tasks:
         return 0
     rows = [
@@ -72,7 +77,15 @@ def enqueue(engine: Engine, tasks: Sequence[NewTask], now: datetime) -> int:
         for task in tasks
     ]
     insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(TASKS).on_conflict_do_nothing(index_elements=["kind", "name"])
+    statement = insert(TASKS)
+    by_name = ["kind", "name"]
+    if again:
+        anew = {n: statement.excluded[n] for n in ("payload", "state", "attempts", "due_at")}
+        statement = statement.on_conflict_do_update(
+            index_elements=by_name, set_={**anew, "ended_at": None}
+        )
+    else:
+        statement = statement.on_conflict_do_nothing(index_elements=by_name)
     with engine.begin() as connection:
         added = (connection.execute(statement.values(row).returning(TASKS.c.id)) for row in rows)
         return sum(len(result.all()) for result in added)
@@ -105,13 +118,14 @@ def claim(
             TASKS.c.source_id,
             TASKS.c.payload,
             TASKS.c.attempts,
+            TASKS.c.due_at,
         )
     )
     with engine.begin() as connection:
         row = connection.execute(take).first()
     if row is None:  # another process was faster
         return None
-    return Claimed(row[0], row[1], row[2], row[3], orjson.loads(row[4]), row[5])
+    return Claimed(row[0], row[1], row[2], row[3], orjson.loads(row[4]), row[5], row[6])
 
 
 def _due(kinds: Collection[str], now: datetime, resting: Collection[int]) -> Select[tuple[int]]:
@@ -172,9 +186,12 @@ def _shown(error: str) -> str:
 
 
 def _ours(task: Claimed) -> Update:
-    # Every claim counts up, so that the number says whose the task is.
+    # No two claims have both numbers in common, so that they say whose the task is.
     return update(TASKS).where(
-        TASKS.c.id == task.id, TASKS.c.state == "waiting", TASKS.c.attempts == task.attempt
+        TASKS.c.id == task.id,
+        TASKS.c.state == "waiting",
+        TASKS.c.attempts == task.attempt,
+        TASKS.c.due_at == task.until,
     )
 
 

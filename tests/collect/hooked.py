@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -10,13 +11,13 @@ from sqlalchemy import Engine
 from service.collect.hooks import hook_formats, validated
 from service.collect.intake import collect_messages
 from service.collect.wire import Call
+from service.journeys.build import Configuration
 from service.journeys.mart import Mart
 from service.ledger.append import Batch, append
-from service.main import configuration_of
-from service.settings import Settings
 from tests.collect.sending import ROOM, call, sender
 
 PUBLIC_URL = "https://throughline.example"
+PLAIN = Configuration(frozenset(), timedelta(minutes=30), 20, "UTC")
 
 
 def received(kind: str, request: Call, **options: Any) -> Batch:
@@ -51,7 +52,7 @@ def conversions(engine: Engine, batches: Iterable[Batch]) -> list[tuple[Any, ...
     touchpoints of its person) of a mart made of them."""
     for batch in batches:
         append(engine, [batch])
-    mart = Mart(None, engine, configuration_of(Settings(_env_file=None)), "512MB", 1)
+    mart = Mart(None, engine, PLAIN, "512MB", 1)
     try:
         mart.refresh()
         with mart.reading() as connection:

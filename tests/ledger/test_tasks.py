@@ -10,6 +10,7 @@ from sqlalchemy import Engine, select
 from service.kit.db import make_engine, reading
 from service.ledger import tasks
 from service.ledger.keys import ensure_source_id
+from service.ledger.migrate import migrate
 from service.ledger.tasks import (
     LEASE,
     LONGEST_WAIT,
@@ -104,8 +105,6 @@ def test_the_lease_of_one_who_died_passes_on(engine: Engine, source: int) -> Non
 
 def test_a_restart_loses_nothing(database_url: str) -> None:
     """The process that claimed is gone with all it knew; the next one finds the task."""
-    from service.ledger.migrate import migrate
-
     before = make_engine(database_url)
     migrate(before)
     enqueue(before, [task("a", ensure_source_id(before, "crm", NOW), deal=7)], NOW)
@@ -125,6 +124,20 @@ def test_a_failure_comes_back_later(engine: Engine, source: int) -> None:
     again = taken(engine, NOW + timedelta(seconds=30))
     assert again.attempt == 2
     assert len(row(engine, "a").last_error) <= tasks.MAX_ERROR
+
+
+def test_a_task_asked_for_again_is_done_again(engine: Engine, source: int) -> None:
+    """Also while it is being done: what began before does not count as done after."""
+    enqueue(engine, [task("a", source, ts=1)], NOW)
+    first = taken(engine)
+    assert enqueue(engine, [task("a", source, ts=2)], NOW + SECOND, again=True) == 1
+    second = taken(engine, NOW + SECOND)
+    assert (second.payload, second.attempt) == ({"ts": 2}, 1)
+    assert not finish(engine, first, NOW + SECOND)
+    assert finish(engine, second, NOW + SECOND)
+    assert enqueue(engine, [task("a", source, ts=3)], NOW + 2 * SECOND, again=True) == 1
+    assert row(engine, "a").ended_at is None
+    assert taken(engine, NOW + 2 * SECOND).payload == {"ts": 3}
 
 
 def test_waits_grow_and_end(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
