@@ -16,12 +16,14 @@ from service.api.docs import mount_docs, openapi_of
 from service.api.errors import install_errors
 from service.api.parts import Parts
 from service.api.senders import create_senders
+from service.collect.fetching import Fetcher, Reading
 from service.collect.identifiers import IdentifierReader
 from service.collect.visitors import Visitors
 from service.journeys.build import Configuration
 from service.journeys.follow import Follower
 from service.journeys.mart import Mart
 from service.kit.db import make_engine
+from service.kit.outbound import outbound_client
 from service.ledger.hooks import HookRing
 from service.ledger.keys import KeyRing
 from service.ledger.salts import salt_of
@@ -86,19 +88,30 @@ def make_parts(settings: Settings, role: Role, clock: Callable[[], datetime]) ->
     configuration = configuration_of(settings)
     path = None if role == "collect" else settings.mart_file
     mart = Mart(path, engine, configuration, settings.mart_memory, settings.mart_threads)
+    writer = Writer(engine, settings.queue_facts, settings.commit_facts)
+    follower = Follower(mart, settings.follow_interval.total_seconds())
+    reader = identifier_reader(settings)
     return Parts(
         settings=settings,
         clock=clock,
         engine=engine,
         keys=KeyRing(engine),
         hooks=HookRing(engine),
-        writer=Writer(engine, settings.queue_facts, settings.commit_facts),
+        writer=writer,
+        fetcher=Fetcher(
+            engine,
+            writer,
+            Reading(reader, settings.currency, settings.max_event_bytes),
+            clock,
+            lambda: outbound_client(settings.allow_private_addresses),
+            follower.hint,
+        ),
         mart=mart,
-        follower=Follower(mart, settings.follow_interval.total_seconds()),
+        follower=follower,
         desk=ReportDesk(
             mart, engine, settings.rate_max_age_days, lambda: memory_mart(settings, engine)
         ),
-        reader=identifier_reader(settings),
+        reader=reader,
         visitors=Visitors(lambda day: salt_of(engine, day)),
         signin=sign_in(settings, clock),
     )
@@ -121,11 +134,14 @@ def create_app(
         parts = make_parts(settings, role, clock)
         app.state.parts = parts
         parts.writer.start()
+        if role != "query":
+            parts.fetcher.start()
         if role != "collect":
             parts.follower.start()
         try:
             yield
         finally:
+            parts.fetcher.stop()
             parts.writer.stop()
             parts.follower.stop()
             parts.mart.close()

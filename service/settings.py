@@ -74,6 +74,11 @@ class Settings(BaseSettings):
         timedelta(milliseconds=250),
         description="Shortest time between two refreshes of the mart (seconds, or ISO 8601).",
     )
+    allow_private_addresses: bool = Field(
+        False,
+        description="Whether hooks and pulls may ask hosts of the own network, on any port, and "
+        "this machine by plain http: for CRMs that run on the premises.",
+    )
     mart_memory: str = Field("2GB", description="Memory DuckDB may use, such as 2GB.")
     mart_threads: int = Field(0, description="Threads DuckDB may use; 0: all processors.", ge=0)
 

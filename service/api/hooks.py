@@ -1,12 +1,15 @@
 """Hooks: what their senders post, and how they are made, listed, changed and ended."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Request
 from pydantic import BaseModel, ConfigDict, ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from service.api import examples_senders as examples
@@ -26,14 +29,22 @@ from service.api.schemas import (
 )
 from service.api.senders import call_of, head_of, response_of
 from service.collect.body import parse_json
-from service.collect.hooks import address_of, hook_formats, renewed, validated, without_secrets
+from service.collect.fetching import keep_errands
+from service.collect.hooks import (
+    Errand,
+    address_of,
+    hook_formats,
+    renewed,
+    validated,
+    without_secrets,
+)
 from service.collect.intake import collect_messages
 from service.collect.native import Sender
 from service.collect.refusals import refusal_of
 from service.kit.errors import NotFound, ThroughlineError, Unavailable
 from service.kit.time import iso, to_micros
 from service.ledger.append import Batch
-from service.ledger.hooks import create_hook, end_hook, find_hook, list_hooks, set_options
+from service.ledger.hooks import Hooked, create_hook, end_hook, find_hook, list_hooks, set_options
 
 router = APIRouter(tags=["administration"])
 receivers = APIRouter(tags=["collect"])
@@ -83,6 +94,7 @@ async def receive(request: Request, hook_key: str, place: str) -> Response:
         )
         messages = wire.messages(call)
         batch = collect_messages(messages, sender, wire, parts.settings.max_event_bytes)
+        await _keep_errands(parts, hooked, wire.errands(call) if wire.errands else ())
         receipt = await store(parts, batch)
     except ThroughlineError as error:
         await _count(parts, hooked.caller.source_id, error)
@@ -92,6 +104,21 @@ async def receive(request: Request, hook_key: str, place: str) -> Response:
         wait = {"Retry-After": str(error.retry_after)} if isinstance(error, Unavailable) else {}
         return response_of(reply, wait)
     return response_of(wire.answer(call, receipt), {})
+
+
+async def _keep_errands(parts: Parts, hooked: Hooked, errands: Sequence[Errand]) -> None:
+    """Keep what there is to be asked for; it is on disk before the request is answered."""
+    if not errands:
+        return
+    try:
+        await run_in_threadpool(
+            keep_errands, parts.engine, hooked.hook_id, hooked.caller, errands, parts.clock()
+        )
+    except SQLAlchemyError:
+        raise Unavailable(
+            "ledger_unavailable", "The ledger cannot be written; send again.", 2
+        ) from None
+    parts.fetcher.hint()
 
 
 async def _count(parts: Parts, source_id: int, error: ThroughlineError) -> None:

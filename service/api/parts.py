@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from sqlalchemy import Engine
 
+from service.collect.fetching import Fetcher
 from service.collect.identifiers import IdentifierReader
 from service.collect.visitors import Visitors
 from service.journeys.follow import Follower
@@ -29,6 +30,7 @@ class Parts:
     keys: KeyRing
     hooks: HookRing
     writer: Writer
+    fetcher: Fetcher
     mart: Mart
     follower: Follower
     desk: ReportDesk

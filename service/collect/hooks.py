@@ -7,9 +7,11 @@ the hook's options what its sender's words mean.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import httpx
 from pydantic import AfterValidator, Field, ValidationError
 
 from service.collect.formats import formats
@@ -79,6 +81,24 @@ class HookOptions(Part):
     id_prefix: Annotated[str, Field(max_length=40, pattern=r"^[\w:.-]*$")] = ""
 
 
+class TryLater(Exception):
+    """An errand could not be run now. `wait`: how long the sender asked to be left alone, by all
+    errands to him; None: this one comes back by the number of its attempts."""
+
+    def __init__(self, why: str, wait: timedelta | None = None) -> None:
+        super().__init__(why)
+        self.wait = wait
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """Something to ask a sender for whose request only named it; `name`: of the thing asked for,
+    since of two requests that name the same one the later is enough."""
+
+    name: str
+    payload: Mapping[str, Any]
+
+
 @dataclass(frozen=True, kw_only=True)
 class HookFormat(Format):
     """A format with an address of its own.
@@ -86,6 +106,9 @@ class HookFormat(Format):
     `options`: the model of what may be configured. `verify` raises Unauthenticated for a request
     that its sender did not make; the options are validated. `messages`, `answer` and `refuse` as of
     `wire.Endpoint`. `place`: under which of the two addresses; `docs`: what to paste where.
+    `errands`: what a request only names; kept before it is answered. `fetch` runs one of them later
+    (see `fetching`): its payload, the hook's options and a client give a message to rewrite. It
+    raises Refusal if that is in vain for ever, and TryLater.
     """
 
     options: type[HookOptions] = HookOptions
@@ -93,6 +116,8 @@ class HookFormat(Format):
     messages: Callable[[Call], Sequence[Any]]
     answer: Callable[[Call, Receipt], Reply]
     refuse: Callable[[Call, ThroughlineError], Reply] | None = None
+    errands: Callable[[Call], Sequence[Errand]] | None = None
+    fetch: Callable[[Mapping[str, Any], Any, httpx.Client], Any] | None = None
     place: Literal["webhooks", "postback"] = "webhooks"
     methods: tuple[str, ...] = ("POST",)
     max_bytes: int = 2**20

@@ -145,8 +145,9 @@ def finish(engine: Engine, task: Claimed, now: datetime) -> bool:
 def postpone(
     engine: Engine, task: Claimed, now: datetime, error: str, wait: timedelta | None = None
 ) -> bool:
-    """Try again later: after `wait`, or by the number of attempts; False if it was no longer ours."""
-    due = now + (wait if wait is not None else wait_after(task.attempt))
+    """Try again later: after as long as the number of attempts says, and no sooner than `wait`.
+    False if it was no longer ours."""
+    due = now + max(wait_after(task.attempt), wait or timedelta())
     return _change(engine, _ours(task).values(due_at=due, last_error=_shown(error)))
 
 

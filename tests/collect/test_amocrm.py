@@ -200,10 +200,14 @@ def test_a_contact_changed_again_makes_no_second_link() -> None:
 
 
 def test_companies_and_other_objects_are_left_alone() -> None:
-    body = form(contacts_update=[contact(type="company")], task_add=[{"id": 1}], talk_add=[{}])
-    assert sent(body) == Batch([], [])
-    assert sent(form(contacts_delete=[{"id": 31}])) == Batch([], [])
-    assert sent(b"") == Batch([], [])
+    body = form(
+        contacts_update=[contact(type="company")],
+        contacts_delete=[{"id": 31}],
+        task_add=[{"id": 1}, "text"],
+        leads_note=[{"note": {"id": 1}}],
+    )
+    assert sent(body) == Batch([], [], [(1, "ignored")] * 5)
+    assert sent(b"") == sent(b"leads=1&leads[add]=2") == Batch([], [], [])
 
 
 def test_fields_by_name_number_and_code() -> None:
@@ -263,7 +267,7 @@ def test_a_declined_request_is_rejected_and_a_taken_one_is_no_news() -> None:
     fact = only(sent(form(unsorted_delete=[declined])))
     assert (fact["lead"]["stage"], fact["lead"]["reason"]) == ("rejected", "declined")
     taken = {**declined, "action": "accept", "accept_result": {"leads": ["12"]}}
-    assert sent(form(unsorted_delete=[taken])) == Batch([], [])
+    assert sent(form(unsorted_delete=[taken])).facts == []
 
 
 def test_deleted_objects() -> None:

@@ -123,6 +123,9 @@ def test_a_failure_comes_back_later(engine: Engine, source: int) -> None:
     assert claim(engine, KINDS, NOW + timedelta(seconds=29)) is None
     again = taken(engine, NOW + timedelta(seconds=30))
     assert again.attempt == 2
+    assert postpone(engine, again, NOW, "busy", SECOND)
+    assert claim(engine, KINDS, NOW + timedelta(seconds=4)) is None
+    assert taken(engine, NOW + timedelta(seconds=10)).attempt == 3
     assert len(row(engine, "a").last_error) <= tasks.MAX_ERROR
 
 

@@ -55,9 +55,9 @@ def messages(call: Call) -> list[Any]:
 
 
 def _changes(tree: Tree) -> Iterator[dict[str, Any]]:
-    for name in OBJECTS:
-        for action in ACTIONS:
-            for item in in_order(mapping(tree.get(name)).get(action)):
+    for name, actions in tree.items():
+        for action, items in mapping(actions).items():
+            for item in in_order(items):
                 yield {"object": name, "action": action, "item": item}
 
 
@@ -71,8 +71,10 @@ def refuse(_: Call, error: ThroughlineError) -> Reply:
 
 
 def rewrite(message: Any, _: int, sender: Sender) -> list[NativeEvent]:
-    """The native events of one change. Raises Refusal."""
+    """The native events of one change; none of chats, tasks, notes. Raises Refusal."""
     change = mapping(message)
+    if change.get("object") not in OBJECTS or change.get("action") not in ACTIONS:
+        return []
     item = change.get("item")
     if not isinstance(item, dict):
         raise Refusal("not_an_object", "item", "a change holds the fields of what changed")
