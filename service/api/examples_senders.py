@@ -12,6 +12,20 @@ WEBHOOK: Any = {
     "at": "2026-03-01T10:00:00Z",
 }
 TAKEN: Any = {"accepted": 1, "duplicates": 0}
+POSTBACK: Any = {
+    "click_id": "X7",
+    "tid": "T-1",
+    "status": "sale",
+    "payout": "12.50",
+    "currency": "EUR",
+}
+POSTBACK_QUERY: dict[str, tuple[str, str]] = {
+    "click_id": ("The network's id of the click; also subid, clickid and others.", "X7"),
+    "tid": ("Its id of the conversion; the same again changes it.", "T-1"),
+    "status": ("lead, sale, rejected, or as the address or the hook says.", "sale"),
+    "payout": ("What the conversion is worth; also revenue, amount and others.", "12.50"),
+    "currency": ("ISO 4217.", "EUR"),
+}
 OPTIONS: Any = {
     "constants": {"kind": "deal"},
     "fields": {

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Path, Request
 from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from service.api import examples_senders as examples
 from service.api.asking import KnownNames
@@ -129,6 +129,20 @@ async def _count(parts: Parts, source_id: int, error: ThroughlineError) -> None:
         await asyncio.wrap_future(parts.writer.submit(Batch((), (), [(source_id, error.code)])))
 
 
+def parameters_of(query: dict[str, tuple[str, str]]) -> list[dict[str, Any]]:
+    """Parameters of a query in the API's description: by name what each means, and an example."""
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "description": meaning,
+            "schema": {"type": "string"},
+            "example": example,
+        }
+        for name, (meaning, example) in query.items()
+    ]
+
+
 HookKey = Annotated[str, Path(description="The hook's key.", examples=["hk_HOOK_KEY"])]
 
 
@@ -154,6 +168,39 @@ async def receive_webhook(request: Request, hook_key: HookKey) -> Response:
     """What a CRM or any other system posts to its hook's address, in the format of the hook's kind.
     Changes that cannot be read are quarantined, and the answer is 200 all the same."""
     return await receive(request, hook_key, "webhooks")
+
+
+_POSTBACK: Any = {
+    "summary": "Receive a postback",
+    "response_class": PlainTextResponse,
+    "responses": {
+        200: {
+            "description": "Stored, or kept in the quarantine",
+            "content": {"text/plain": {"schema": {"type": "string"}, "example": "OK"}},
+        },
+        **problems(400, 401, 404, 413, 503, s401="unknown_hook", s404="wrong_hook"),
+    },
+}
+
+
+@receivers.get(
+    "/postback/{hook_key}",
+    operation_id="get_postback",
+    openapi_extra={"parameters": parameters_of(examples.POSTBACK_QUERY)},
+    **_POSTBACK,
+)
+@receivers.post(
+    "/postback/{hook_key}",
+    operation_id="post_postback",
+    openapi_extra=body_of(examples.POSTBACK, "application/json"),
+    **_POSTBACK,
+)
+@receivers.get("/postback/{hook_key}/", include_in_schema=False)
+@receivers.post("/postback/{hook_key}/", include_in_schema=False)
+async def receive_postback(request: Request, hook_key: HookKey) -> Response:
+    """A network tells of a lead or sale, in the query, a form or JSON. The answer is 200 and text
+    also where the postback cannot be read and is quarantined."""
+    return await receive(request, hook_key, "postback")
 
 
 @readable(router, "/v1/hooks", summary="Hooks", responses=described(examples.HOOKS, *READING))

@@ -37,7 +37,8 @@ class Record:
     major units; `currency` empty: the hook's. `people`: native identifiers, unread, of each person;
     the first is whom the lead or deal came from. `linked`: further contacts. `custom`: every field
     that the options may map. `touch`: campaign fields and click ids that the record itself has.
-    `created_at`: of the object. `meaning`: what the status means by the format's own knowledge.
+    `also`: further identifiers of the first person, such as a second address. `created_at`: of the
+    object. `meaning`: what the status means by the format's own knowledge.
     """
 
     event_id: str
@@ -57,6 +58,7 @@ class Record:
     touch: Mapping[str, Any] = field(default_factory=dict)
     created_at: str = ""
     meaning: str = ""
+    also: Sequence[Mapping[str, Any]] = ()
 
 
 def events_of(record: Record, sender: Sender) -> list[NativeEvent]:
@@ -73,7 +75,17 @@ def events_of(record: Record, sender: Sender) -> list[NativeEvent]:
     if custom["segment"]:
         common["segment"] = custom["segment"]
     main = {"type": "identify"} if record.kind == "contact" else _main(record, sender)
-    return [{**common, **main, "id": record.event_id}, *_touch(record, common, custom)]
+    also = [
+        {
+            "id": f"{record.event_id}:also:{number}",
+            "type": "identify",
+            "occurred_at": record.occurred_at,
+            "identifiers": {**people, **more},
+        }
+        for number, more in enumerate(record.also, 1)
+    ]
+    first = {**common, **main, "id": record.event_id}
+    return [first, *also, *_touch(record, common, custom)]
 
 
 def merge_events(

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from service.collect.bots import is_bot
 from service.collect.channels.values import clean_value
+from service.collect.clicks import clicks_of
 from service.collect.identifiers import Identifier, IdentifierReader, email_domain
 from service.collect.landing import Landing, read_landing
 from service.collect.properties import impersonal
@@ -168,6 +169,7 @@ def _add_people(payload: dict[str, Any], event: Event, sender: Sender) -> None:
     """Identifiers in their stored form, the account, and the e-mail's company domain."""
     given = event.identifiers or {}
     found = sender.reader.read_all(given)
+    found += [one for one in clicks_of(event, sender.reader) if one not in found]
     if not found and event.type in NEED_IDENTIFIERS:
         why = "all of them are placeholders" if given else "there are none"
         raise Refusal(

@@ -15,8 +15,8 @@ from service.settings import Settings
 from tests.api.harness import EVERYTHING, REVOKED, Service, order, touch
 
 pytestmark = pytest.mark.anyio
-HOOK = "hook"
-ANYBODY = frozenset((*SCOPES, "nobody", "wrong", REVOKED, HOOK))
+HOOK, POSTBACK = "hook", "postback"
+ANYBODY = frozenset((*SCOPES, "nobody", "wrong", REVOKED, HOOK, POSTBACK))
 READERS = frozenset({"read", "people"})
 SENDERS = frozenset({"collect", "facts"})
 # Each operation: who may, and what he then gets with the example of the description.
@@ -49,6 +49,8 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str], int]] = {
     ("delete", "/v1/hooks/{hook_id}"): (frozenset({"admin"}), 404),
     # The address is the key: who stands in the header does not matter.
     ("post", "/v1/webhooks/{hook_key}"): (ANYBODY, 200),
+    ("get", "/postback/{hook_key}"): (ANYBODY, 200),
+    ("post", "/postback/{hook_key}"): (ANYBODY, 200),
     **{
         (method.lower(), endpoint.paths[0]): (
             frozenset(endpoint.scopes)
@@ -87,7 +89,7 @@ def test_every_operation_has_its_row() -> None:
 @pytest.fixture(scope="module", autouse=True)
 async def _hooks(service: Service) -> None:
     """One hook of each address; its key is one more caller."""
-    for name, kind in ((HOOK, "webhook"),):
+    for name, kind in ((HOOK, "webhook"), (POSTBACK, "postback")):
         asked = {**examples_senders.NEW_HOOK_REQUEST, "kind": kind, "options": {}}
         made = await service.post(asked, "/v1/hooks", key="admin")
         service.keys[name] = made.json()["address"].rpartition("/")[2]
@@ -97,7 +99,7 @@ async def call(service: Service, method: str, path: str, headers: dict[str, str]
     described = DESCRIPTION["paths"][path][method]
     content = described.get("requestBody", {}).get("content", {})
     body = content.get("application/json", {}).get("example")
-    hook_key = service.keys[HOOK]
+    hook_key = service.keys[POSTBACK if path.startswith("/postback") else HOOK]
     keys = {"write_key": service.keys["collect"], "hook_key": hook_key}
     address = path.format_map({**EXAMPLES, **keys})
     return await service.client.request(method, address, json=body, headers=headers)

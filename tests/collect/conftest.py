@@ -1,13 +1,13 @@
 """What the tests of imports share."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
 from service.kit.db import make_engine
-from service.ledger.keys import ensure_source_id
+from service.ledger.keys import create_key
 from service.ledger.migrate import migrate
 from tests.collect.sending import RECEIVED
 from tests.collect.shelf import Shelf
@@ -31,10 +31,13 @@ def write(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def crm_ledger(tmp_path: Path) -> Iterator[Engine]:
-    """An empty ledger on SQLite with one source."""
-    engine = make_engine(f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
-    migrate(engine)
-    assert ensure_source_id(engine, "crm", RECEIVED) == 1
-    yield engine
-    engine.dispose()
+def ledger(tmp_path: Path) -> Callable[[], Engine]:
+    """Makes empty ledgers that know the source of `sending.sender`."""
+
+    def make() -> Engine:
+        engine = make_engine(f"sqlite:///{tmp_path / f'{len(list(tmp_path.iterdir()))}.sqlite3'}")
+        migrate(engine)
+        create_key(engine, "site", ["facts"], RECEIVED)
+        return engine
+
+    return make

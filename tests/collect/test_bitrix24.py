@@ -1,6 +1,6 @@
 """Bitrix24's webhooks and what its portal answers: exact facts out of both."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -210,7 +210,7 @@ def test_fetched_again_it_is_the_same_fact(portal: Portal) -> None:
     assert read(fetched(portal)) == read(fetched(portal))
 
 
-def test_reopened_won_again_and_changed_after(crm_ledger: Engine) -> None:
+def test_reopened_won_again_and_changed_after(ledger: Callable[[], Engine]) -> None:
     """In the wrong order, twice; the stage is dated by its own moment."""
 
     def at(minute: int, moved: int, semantic: str, amount: str) -> dict[str, Any]:
@@ -224,7 +224,7 @@ def test_reopened_won_again_and_changed_after(crm_ledger: Engine) -> None:
         )
 
     told = [at(1, 0, "S", "10"), at(3, 2, "P", "10"), at(6, 4, "S", "20"), at(8, 4, "S", "30")]
-    rows = conversions(crm_ledger, [read(message) for message in [*reversed(told), *told]])
+    rows = conversions(ledger(), [read(message) for message in [*reversed(told), *told]])
     assert [row[:5] for row in rows] == [
         ("opportunity:deal:410", 1_772_355_600, "won", 3000, "EUR"),
         ("won:deal:410", 1_772_355_600 + 240, "won", 3000, "EUR"),

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,29 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from service.kit.db import make_engine
 from service.kit.errors import BadRequest
 from service.ledger.append import Batch
-from service.ledger.keys import create_key
-from service.ledger.migrate import migrate
 from tests.collect.hooked import conversions, facts_of, posted, refusals_of
-from tests.collect.sending import RECEIVED
 
 DAY = 86_400_000
 START = 1_769_940_000_000  # 2026-02-01T10:00:00Z
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Callable[[], Engine]:
-    """Makes empty ledgers."""
-
-    def make() -> Engine:
-        engine = make_engine(f"sqlite:///{tmp_path / f'{len(list(tmp_path.iterdir()))}.sqlite3'}")
-        migrate(engine)
-        create_key(engine, "site", ["facts"], RECEIVED)
-        return engine
-
-    return make
 
 
 def event(what: str, at: int = 0, **more: Any) -> dict[str, Any]:

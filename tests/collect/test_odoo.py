@@ -1,5 +1,6 @@
 """Odoo's webhook notifications: JSON in, exact facts out."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -132,7 +133,7 @@ def test_sent_again_it_is_the_same_fact_by_whatever_rule() -> None:
     assert sent().facts[0].fact_id != sent(expected_revenue=1).facts[0].fact_id
 
 
-def test_reopened_won_again_and_changed_after(crm_ledger: Engine) -> None:
+def test_reopened_won_again_and_changed_after(ledger: Callable[[], Engine]) -> None:
     """In the wrong order, twice."""
 
     def at(minute: int, status: str, amount: float) -> Batch:
@@ -143,7 +144,7 @@ def test_reopened_won_again_and_changed_after(crm_ledger: Engine) -> None:
         )  # fmt: skip
 
     told = [at(0, "won", 10.0), at(1, "pending", 10.0), at(2, "won", 20.0), at(3, "won", 0.1)]
-    rows = conversions(crm_ledger, [*reversed(told), *told])
+    rows = conversions(ledger(), [*reversed(told), *told])
     assert [row[:5] for row in rows] == [
         ("opportunity:deal:7", 1_772_355_600, "won", 10, "EUR"),
         ("won:deal:7", 1_772_355_720, "won", 10, "EUR"),

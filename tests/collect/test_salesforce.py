@@ -1,5 +1,6 @@
 """Salesforce's Outbound Messages: SOAP in, exact facts and an acknowledgement out."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from xml.etree import ElementTree
@@ -137,7 +138,7 @@ def test_sent_again_it_is_the_same_fact_unless_it_says_something_else() -> None:
     assert newer.fact_id != first.fact_id
 
 
-def test_reopened_won_again_and_changed_after(crm_ledger: Engine) -> None:
+def test_reopened_won_again_and_changed_after(ledger: Callable[[], Engine]) -> None:
     """In the wrong order, twice."""
 
     def at(minute: int, **fields: Any) -> bytes:
@@ -149,7 +150,7 @@ def test_reopened_won_again_and_changed_after(crm_ledger: Engine) -> None:
         at(2, Amount="200.0"),
         at(3, Amount="1.3E7"),
     ]
-    rows = conversions(crm_ledger, [sent(body) for body in [*reversed(told), *told]])
+    rows = conversions(ledger(), [sent(body) for body in [*reversed(told), *told]])
     assert [row[:5] for row in rows] == [
         ("opportunity:deal:0062X00000AbCdEFGH", 1_772_355_600, "won", 1_300_000_000, "EUR"),
         ("won:deal:0062X00000AbCdEFGH", 1_772_355_720, "won", 1_300_000_000, "EUR"),
@@ -201,11 +202,14 @@ def test_contacts_and_their_roles() -> None:
     assert "b@x.org" not in str(sent(body))
 
 
-def test_without_a_moment_it_is_dated_by_its_arrival_and_still_one_fact(crm_ledger: Engine) -> None:
+def test_without_a_moment_it_is_dated_by_its_arrival_and_still_one_fact(
+    ledger: Callable[[], Engine],
+) -> None:
     fields = {"Id": "0061", "StageName": "Closed Won"}
     body = envelope(notification("04l1", "Opportunity", fields))
+    engine = ledger()
     receipts = [
-        append(crm_ledger, [received("salesforce", call("/x", body, received_at=at))])[0]
+        append(engine, [received("salesforce", call("/x", body, received_at=at))])[0]
         for at in (RECEIVED, RECEIVED + timedelta(hours=1))
     ]
     assert [(r.accepted, r.duplicates) for r in receipts] == [(1, 0), (0, 1)]
