@@ -15,6 +15,7 @@ from rich.table import Table
 
 from service import loading
 from service.checkup import checkup
+from service.hook_commands import create_hooks_app
 from service.kit.db import is_sqlite, make_engine
 from service.kit.errors import ThroughlineError
 from service.kit.log import configure_log
@@ -59,6 +60,9 @@ def _ledger(settings: Settings) -> Any:
         say.print("The ledger's tables are not of this version. Run: throughline migrate")
         raise typer.Exit(1)
     return engine
+
+
+app.add_typer(create_hooks_app(_settings, _ledger), name="hooks")
 
 
 @app.command()

@@ -11,11 +11,12 @@ from sqlalchemy import Engine
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import Receive, Scope, Send
 
-from service.api import admin, exports, ingest, operations, reads
+from service.api import admin, exports, hooks, ingest, operations, reads
 from service.api.docs import mount_docs, openapi_of
 from service.api.errors import install_errors
 from service.api.parts import Parts
 from service.api.senders import create_senders
+from service.collect.fetching import Fetcher, Reading
 from service.collect.identifiers import IdentifierReader
 from service.collect.visitors import Visitors
 from service.journeys.build import Configuration
@@ -93,19 +94,30 @@ def make_parts(settings: Settings, role: Role, clock: Callable[[], datetime]) ->
     configuration = configuration_of(settings)
     path = None if role == "collect" else settings.mart_file
     mart = Mart(path, engine, configuration, settings.mart_memory, settings.mart_threads)
+    writer = Writer(engine, settings.queue_facts, settings.commit_facts)
+    follower = Follower(mart, settings.follow_interval.total_seconds())
+    reader = identifier_reader(settings)
     return Parts(
         settings=settings,
         clock=clock,
         engine=engine,
         keys=KeyRing(engine),
         hooks=HookRing(engine),
-        writer=Writer(engine, settings.queue_facts, settings.commit_facts),
+        writer=writer,
+        fetcher=Fetcher(
+            engine,
+            writer,
+            Reading(reader, settings.currency, settings.max_event_bytes),
+            clock,
+            lambda: outbound_client(settings.allow_private_addresses),
+            follower.hint,
+        ),
         mart=mart,
-        follower=Follower(mart, settings.follow_interval.total_seconds()),
+        follower=follower,
         desk=ReportDesk(
             mart, engine, settings.rate_max_age_days, lambda: memory_mart(settings, engine)
         ),
-        reader=identifier_reader(settings),
+        reader=reader,
         visitors=Visitors(lambda day: salt_of(engine, day)),
         outbound=lambda: outbound_client(settings.allow_private_addresses),
         signin=sign_in(settings, clock),
@@ -141,6 +153,8 @@ def create_app(
         parts = make_parts(settings, role, clock)
         app.state.parts = parts
         parts.writer.start()
+        if role != "query":
+            parts.fetcher.start()
         if role != "collect":
             parts.follower.start()
         postman = postman_of(parts)
@@ -150,6 +164,7 @@ def create_app(
             yield
         finally:
             postman.stop()
+            parts.fetcher.stop()
             parts.writer.stop()
             parts.follower.stop()
             parts.mart.close()
@@ -170,10 +185,12 @@ def create_app(
     if role != "query":
         app.include_router(ingest.router)
         app.include_router(create_senders())
+        app.include_router(hooks.receivers)
     if role != "collect":
         app.include_router(reads.router)
         app.include_router(admin.router)
         app.include_router(exports.router)
+        app.include_router(hooks.router)
         mount_docs(app)
         mount_web(app)
     app.add_middleware(GzipAnswers, minimum_size=2048)

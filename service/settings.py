@@ -76,15 +76,18 @@ class Settings(BaseSettings):
     )
     advertising_hashes: bool = Field(
         False,
-        description="Whether the SHA-256 of e-mail addresses and phone numbers is kept, of people who agreed, so that ad platforms can match conversions by it.",
+        description="Whether the SHA-256 of e-mail addresses and phone numbers is kept, of people "
+        "who agreed, so that ad platforms can match conversions by it.",
     )
     allow_private_addresses: bool = Field(
         False,
-        description="Whether addresses of the own network may be asked where users set them, such as a CRM on the premises.",
+        description="Whether hooks and pulls may ask hosts of the own network, on any port, and "
+        "this machine by plain http: for CRMs that run on the premises.",
     )
     push_interval: timedelta = Field(
         timedelta(minutes=15),
-        description="Time between two pushes of conversions to the ad platforms (seconds, or ISO 8601).",
+        description="Time between two pushes of conversions to the ad platforms (seconds, or "
+        "ISO 8601).",
     )
     mart_memory: str = Field("2GB", description="Memory DuckDB may use, such as 2GB.")
     mart_threads: int = Field(0, description="Threads DuckDB may use; 0: all processors.", ge=0)

@@ -136,6 +136,7 @@ def delete_key(key_id: KeyId, caller: Admin, parts: NeedsParts) -> Response:
     """Revoke a key; what it sent stays."""
     revoke_key(parts.engine, key_id, parts.clock())
     parts.keys.forget()
+    parts.hooks.forget()
     return Response(status_code=204)
 
 

@@ -1,10 +1,16 @@
 """Hooks: what their senders post, and how they are made, listed, changed and ended."""
 
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Request
 from pydantic import BaseModel, ConfigDict, ValidationError
-from starlette.responses import Response
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import PlainTextResponse, Response
 
 from service.api import examples_senders as examples
 from service.api.asking import KnownNames
@@ -23,20 +29,26 @@ from service.api.schemas import (
 )
 from service.api.senders import call_of, head_of, response_of
 from service.collect.body import parse_json
-from service.collect.hooks import HookFormat, HookOptions, hook_formats, validated
+from service.collect.fetching import keep_errands
+from service.collect.hooks import (
+    Errand,
+    address_of,
+    hook_formats,
+    renewed,
+    validated,
+    without_secrets,
+)
 from service.collect.intake import collect_messages
 from service.collect.native import Sender
 from service.collect.refusals import refusal_of
 from service.kit.errors import NotFound, ThroughlineError, Unavailable
 from service.kit.time import iso, to_micros
-from service.ledger.configuration import write_setting
-from service.ledger.hooks import create_hook, find_hook, list_hooks, setting_of
-from service.ledger.keys import revoke_key
+from service.ledger.append import Batch
+from service.ledger.hooks import Hooked, create_hook, end_hook, find_hook, list_hooks, set_options
 
 router = APIRouter(tags=["administration"])
 receivers = APIRouter(tags=["collect"])
 HookId = Annotated[int, Path(ge=1, lt=2**31, description="Of `/v1/hooks`.", examples=[1])]
-HIDDEN = "hidden"
 
 
 class NewHook(BaseModel):
@@ -71,6 +83,7 @@ async def receive(request: Request, hook_key: str, place: str) -> Response:
     try:
         call = await call_of(request, parts, wire.max_bytes)
         options = validated(hooked.kind, hooked.options)
+        call = replace(call, options=options, public_url=parts.settings.public_url)
         wire.verify(call, options)
         sender = Sender(
             hooked.caller,
@@ -81,14 +94,53 @@ async def receive(request: Request, hook_key: str, place: str) -> Response:
         )
         messages = wire.messages(call)
         batch = collect_messages(messages, sender, wire, parts.settings.max_event_bytes)
+        await _keep_errands(parts, hooked, wire.errands(call) if wire.errands else ())
         receipt = await store(parts, batch)
     except ThroughlineError as error:
+        await _count(parts, hooked.caller.source_id, error)
         reply = wire.refuse(call, error) if wire.refuse else None
         if reply is None:
             return problem_of(error)
         wait = {"Retry-After": str(error.retry_after)} if isinstance(error, Unavailable) else {}
         return response_of(reply, wait)
     return response_of(wire.answer(call, receipt), {})
+
+
+async def _keep_errands(parts: Parts, hooked: Hooked, errands: Sequence[Errand]) -> None:
+    """Keep what there is to be asked for; it is on disk before the request is answered."""
+    if not errands:
+        return
+    try:
+        await run_in_threadpool(
+            keep_errands, parts.engine, hooked.hook_id, hooked.caller, errands, parts.clock()
+        )
+    except SQLAlchemyError:
+        raise Unavailable(
+            "ledger_unavailable", "The ledger cannot be written; send again.", 2
+        ) from None
+    parts.fetcher.hint()
+
+
+async def _count(parts: Parts, source_id: int, error: ThroughlineError) -> None:
+    """Remember that a request was refused as a whole, under its reason."""
+    if isinstance(error, Unavailable):
+        return
+    with suppress(Unavailable):
+        await asyncio.wrap_future(parts.writer.submit(Batch((), (), [(source_id, error.code)])))
+
+
+def parameters_of(query: dict[str, tuple[str, str]]) -> list[dict[str, Any]]:
+    """Parameters of a query in the API's description: by name what each means, and an example."""
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "description": meaning,
+            "schema": {"type": "string"},
+            "example": example,
+        }
+        for name, (meaning, example) in query.items()
+    ]
 
 
 HookKey = Annotated[str, Path(description="The hook's key.", examples=["hk_HOOK_KEY"])]
@@ -100,15 +152,55 @@ HookKey = Annotated[str, Path(description="The hook's key.", examples=["hk_HOOK_
     operation_id="receive_webhook",
     openapi_extra=body_of(examples.WEBHOOK, "application/json"),
     responses={
-        200: {"description": "Stored"},
-        **problems(*SENDING, 404, s401="unknown_hook", s404="wrong_hook"),
+        200: {
+            "description": "Stored; in the words of the hook's kind",
+            "content": {
+                "application/json": {"schema": {"type": "object"}, "example": examples.TAKEN}
+            },
+        },
+        **problems(400, 401, 404, 413, 503, s401="unknown_hook", s404="wrong_hook"),
     },
 )
 @receivers.post("/v1/webhooks/{hook_key}/", include_in_schema=False)
+@receivers.get("/v1/webhooks/{hook_key}", include_in_schema=False)
+@receivers.get("/v1/webhooks/{hook_key}/", include_in_schema=False)
 async def receive_webhook(request: Request, hook_key: HookKey) -> Response:
     """What a CRM or any other system posts to its hook's address, in the format of the hook's kind.
     Changes that cannot be read are quarantined, and the answer is 200 all the same."""
     return await receive(request, hook_key, "webhooks")
+
+
+_POSTBACK: Any = {
+    "summary": "Receive a postback",
+    "response_class": PlainTextResponse,
+    "responses": {
+        200: {
+            "description": "Stored, or kept in the quarantine",
+            "content": {"text/plain": {"schema": {"type": "string"}, "example": "OK"}},
+        },
+        **problems(400, 401, 404, 413, 503, s401="unknown_hook", s404="wrong_hook"),
+    },
+}
+
+
+@receivers.get(
+    "/postback/{hook_key}",
+    operation_id="get_postback",
+    openapi_extra={"parameters": parameters_of(examples.POSTBACK_QUERY)},
+    **_POSTBACK,
+)
+@receivers.post(
+    "/postback/{hook_key}",
+    operation_id="post_postback",
+    openapi_extra=body_of(examples.POSTBACK, "application/json"),
+    **_POSTBACK,
+)
+@receivers.get("/postback/{hook_key}/", include_in_schema=False)
+@receivers.post("/postback/{hook_key}/", include_in_schema=False)
+async def receive_postback(request: Request, hook_key: HookKey) -> Response:
+    """A network tells of a lead or sale, in the query, a form or JSON. The answer is 200 and text
+    also where the postback cannot be read and is quarantined."""
+    return await receive(request, hook_key, "postback")
 
 
 @readable(router, "/v1/hooks", summary="Hooks", responses=described(examples.HOOKS, *READING))
@@ -150,11 +242,9 @@ def post_hook(
     """A new hook; its address is in this answer and never shown again."""
     options = validated(asked.kind, asked.options)
     made = options.model_dump(exclude_defaults=True)
-    secret, hook_id = create_hook(parts.engine, asked.kind, asked.source, made, parts.clock())
-    place = hook_formats()[asked.kind].place
-    path = f"/v1/webhooks/{secret}" if place == "webhooks" else f"/postback/{secret}"
+    key, hook_id = create_hook(parts.engine, asked.kind, asked.source, made, parts.clock())
     shown = _shown(find_hook(parts.engine, hook_id))
-    answer = {"address": parts.settings.public_url + path, **shown}
+    answer = {"address": address_of(asked.kind, key, parts.settings.public_url), **shown}
     response = respond(request, answer, item_rows, "json")
     response.status_code = 201
     return response
@@ -176,12 +266,8 @@ def put_hook(
 ) -> Response:
     """A new version of the options; facts taken before keep what they were taken as."""
     hook = find_hook(parts.engine, hook_id)
-    given = dict(asked.options)
-    for name in _secrets(hook["kind"]):
-        if given.get(name) == HIDDEN:
-            given[name] = hook["options"].get(name, "")
-    options = validated(hook["kind"], given).model_dump(exclude_defaults=True)
-    write_setting(parts.engine, setting_of(hook_id), options, parts.clock(), "api")
+    options = renewed(hook["kind"], asked.options, hook["options"])
+    set_options(parts.engine, hook_id, options, parts.clock())
     parts.hooks.forget()
     return respond(request, _shown(find_hook(parts.engine, hook_id)), item_rows, "json")
 
@@ -194,25 +280,14 @@ def put_hook(
 )
 def delete_hook(hook_id: HookId, caller: Admin, parts: NeedsParts) -> Response:
     """End a hook; what came by it stays."""
-    revoke_key(parts.engine, find_hook(parts.engine, hook_id)["key_id"], parts.clock())
+    end_hook(parts.engine, hook_id, parts.clock())
     parts.hooks.forget()
     return Response(status_code=204)
 
 
-def _secrets(kind: str) -> list[str]:
-    """The options that are shown to nobody: those kept out of the model's `repr`."""
-    wire: HookFormat | None = hook_formats().get(kind)
-    model = wire.options if wire else HookOptions
-    return [name for name, field in model.model_fields.items() if not field.repr]
-
-
 def _shown(hook: dict[str, Any]) -> dict[str, Any]:
-    secret = _secrets(hook["kind"])
     shown = {n: v for n, v in hook.items() if n != "key_id"}
-    shown["options"] = {
-        name: HIDDEN if name in secret and value else value
-        for name, value in hook["options"].items()
-    }
+    shown["options"] = without_secrets(hook["kind"], hook["options"])
     for name in ("created_at", "revoked_at"):
         shown[name] = iso(to_micros(hook[name])) if hook[name] else None
     return shown

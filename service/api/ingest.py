@@ -57,7 +57,7 @@ def sender_of(caller: Caller, parts: Parts) -> Sender:
 
 async def store(parts: Parts, batch: Batch) -> Receipt:
     """Write the batch; returns once it is on disk. An empty batch is answered at once."""
-    if not batch.facts and not batch.refused:
+    if not batch.facts and not batch.refused and not batch.counted:
         return Receipt(watermark=parts.writer.watermark)
     receipt = await asyncio.wrap_future(parts.writer.submit(batch))
     parts.follower.hint()

@@ -9,6 +9,7 @@ import httpx
 from fastapi import Depends, Request
 from sqlalchemy import Engine
 
+from service.collect.fetching import Fetcher
 from service.collect.identifiers import IdentifierReader
 from service.collect.visitors import Visitors
 from service.journeys.follow import Follower
@@ -30,6 +31,7 @@ class Parts:
     keys: KeyRing
     hooks: HookRing
     writer: Writer
+    fetcher: Fetcher
     mart: Mart
     follower: Follower
     desk: ReportDesk

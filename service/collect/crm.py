@@ -7,6 +7,7 @@ mapped refuses the message (`unmapped_stage`): it waits in the quarantine until 
 What the CRM itself calls the stage stays in the fact as `status`.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -19,7 +20,9 @@ from service.collect.hooks import OURS, HookOptions
 from service.collect.native import Sender
 from service.collect.vocabulary import without_noise
 from service.collect.wire import NativeEvent
+from service.kit.currencies import parse_currency
 from service.kit.errors import Refusal
+from service.kit.money import to_text
 
 LEAD_STAGES: Final = frozenset({"lead", "mql", "sql", "rejected"})
 
@@ -34,7 +37,8 @@ class Record:
     major units; `currency` empty: the hook's. `people`: native identifiers, unread, of each person;
     the first is whom the lead or deal came from. `linked`: further contacts. `custom`: every field
     that the options may map. `touch`: campaign fields and click ids that the record itself has.
-    `created_at`: of the object. `meaning`: what the status means by the format's own knowledge.
+    `also`: further identifiers of the first person, such as a second address. `created_at`: of the
+    object. `meaning`: what the status means by the format's own knowledge.
     """
 
     event_id: str
@@ -54,6 +58,7 @@ class Record:
     touch: Mapping[str, Any] = field(default_factory=dict)
     created_at: str = ""
     meaning: str = ""
+    also: Sequence[Mapping[str, Any]] = ()
 
 
 def events_of(record: Record, sender: Sender) -> list[NativeEvent]:
@@ -62,20 +67,25 @@ def events_of(record: Record, sender: Sender) -> list[NativeEvent]:
     Raises Refusal, `unmapped_stage` for a status without a meaning.
     """
     options: HookOptions = sender.options
-    custom = _custom(record.custom, options.fields)
+    custom = custom_parts(record.custom, options.fields)
     people = {**_prefixed(record.people, options), **custom["identifiers"]}
     common: NativeEvent = {"occurred_at": record.occurred_at, "identifiers": people}
     if account := {**record.account, **custom["account"]}:
         common["account"] = account
     if custom["segment"]:
         common["segment"] = custom["segment"]
-    main = [{"type": "identify"}] if record.kind == "contact" else _main(record, sender)
-    names = ("", ":also")
-    events = [
-        {**common, **event, "id": record.event_id + name}
-        for event, name in zip(main, names, strict=False)
+    main = {"type": "identify"} if record.kind == "contact" else _main(record, sender)
+    also = [
+        {
+            "id": f"{record.event_id}:also:{number}",
+            "type": "identify",
+            "occurred_at": record.occurred_at,
+            "identifiers": {**people, **more},
+        }
+        for number, more in enumerate(record.also, 1)
     ]
-    return [*events, *_touch(record, common, custom)]
+    first = {**common, **main, "id": record.event_id}
+    return [first, *also, *_touch(record, common, custom)]
 
 
 def merge_events(
@@ -96,12 +106,12 @@ def merge_events(
 
 
 def stage_of(record: Record, options: HookOptions) -> tuple[str, str]:
-    """Our stage and its reason; both empty where the change says nothing of a status.
+    """Our stage and its reason; no stage where the change says nothing of a status.
 
     The options go before the format's own knowledge. Raises Refusal `unmapped_stage`.
     """
     if not record.statuses:
-        return "", ""
+        return "", record.reason
     meaning = next((m for s in record.statuses if (m := options.stages.get(s))), record.meaning)
     if not meaning:
         raise Refusal(
@@ -114,14 +124,14 @@ def stage_of(record: Record, options: HookOptions) -> tuple[str, str]:
     return stage, record.reason or reason
 
 
-def _main(record: Record, sender: Sender) -> list[NativeEvent]:
+def _main(record: Record, sender: Sender) -> NativeEvent:
     """The lead or deal itself. A CRM may lead one object through all stages, so that a deal in an
     early one is still a lead, and a lead in a late one a deal that knows its lead."""
     options: HookOptions = sender.options
     stage, reason = stage_of(record, options)
     prefix, status = options.id_prefix, {"status": record.statuses[0]} if record.statuses else {}
     named = {"name": record.name} if record.name else {}
-    money = _money(record, sender)
+    money = money_of(record, sender)
     is_lead = stage in LEAD_STAGES or (record.kind == "lead" and stage in ("", "ignore"))
     # One object through all stages: its deal carries on what its lead began.
     lead_id = record.lead_id or (record.object_id if record.kind == "lead" or is_lead else "")
@@ -136,33 +146,52 @@ def _main(record: Record, sender: Sender) -> list[NativeEvent]:
         lead = {"id": prefix + lead_id, "stage": stage, **status, **named}
         if reason and stage == "rejected":
             lead["reason"] = reason
-        events: list[NativeEvent] = [{"type": "lead", "lead": lead}]
-        return [*events, {"type": "deal", "deal": deal}] if money or record.linked else events
+        # Nothing of a deal yet, though CRMs write its amount (0) from the start: the first fact of
+        # a deal makes it an opportunity.
+        return {"type": "lead", "lead": lead}
     if is_lead:
         if not record.people and not record.custom:
             raise Refusal(
                 "missing_identifiers", "", "the change names no person and changes no stage"
             )
-        return [{"type": "identify"}]
+        return {"type": "identify"}
     if stage and stage != "ignore":
         deal["stage"] = stage
-        if reason and stage == "lost":
-            deal["reason"] = reason
-    return [{"type": "deal", "deal": deal}]
+    if reason and stage in ("lost", ""):
+        deal["reason"] = reason
+    return {"type": "deal", "deal": deal}
 
 
-def _money(record: Record, sender: Sender) -> dict[str, Any]:
+def money_of(record: Record, sender: Sender) -> dict[str, Any]:
+    """`amount` and `currency` of a native deal or order; empty where the change says no amount.
+    Raises Refusal."""
     if record.amount in (None, ""):
         return {}
-    options: HookOptions = sender.options
     amount = without_noise(record.amount)
     return {
         "amount": str(amount) if isinstance(amount, Decimal) else amount,
-        "currency": record.currency or options.currency or sender.currency,
+        "currency": currency_of(record.currency, sender),
     }
 
 
-def _custom(values: Mapping[str, Any], fields: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+def currency_of(theirs: str, sender: Sender) -> str:
+    """The currency that a change names, else the hook's, else the reporting one. Raises Refusal."""
+    options: HookOptions = sender.options
+    return parse_currency(theirs or options.currency or sender.currency, "currency")
+
+
+def from_minor(value: Any, currency: str) -> Any:
+    """An amount that the CRM writes in minor units (cents), in major ones; None stays None.
+    Raises Refusal."""
+    if value in (None, ""):
+        return None
+    minor = str(value).strip() if not isinstance(value, bool) else ""
+    if not re.fullmatch(r"-?[0-9]{1,18}", minor):
+        raise Refusal("bad_amount", "amount", f"{str(value)[:40]!r} is no whole number of cents")
+    return to_text(int(minor), currency)
+
+
+def custom_parts(values: Mapping[str, Any], fields: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """The mapped fields by the first part of where they go."""
     found: dict[str, dict[str, Any]] = {
         place: {} for place in ("identifiers", "touch", "click_ids", "segment", "account")
@@ -187,7 +216,8 @@ def _touch(
     record: Record, common: NativeEvent, custom: Mapping[str, dict[str, Any]]
 ) -> list[NativeEvent]:
     """The contact with a channel that the record remembers: once for an object and what it says,
-    however often that is sent."""
+    however often that is sent. Without the moment the object was made it is dated, and named, by
+    the change: of two changes neither is then the touch's own, whichever arrives first."""
     clicks = {**record.touch.get("click_ids", {}), **custom["click_ids"]}
     said = {**{n: v for n, v in record.touch.items() if n != "click_ids"}, **custom["touch"]}
     if not (said or clicks) or not common["identifiers"]:
@@ -198,10 +228,11 @@ def _touch(
     digest = blake2b(orjson.dumps(touch, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
     return [
         {
-            "id": f"{record.kind}:{record.object_id}:touch:{digest}",
+            "id": f"{record.kind}:{record.object_id}:touch:{digest}"
+            if record.created_at
+            else f"{record.event_id}:touch",
             "type": "touch",
             "occurred_at": record.created_at or record.occurred_at,
-            "claimed_at": record.created_at,
             "identifiers": common["identifiers"],
             "touch": touch,
         }

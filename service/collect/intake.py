@@ -30,12 +30,14 @@ def to_facts(message: Any, index: int, sender: Sender, wire: Format) -> list[New
 def collect_messages(
     messages: Iterable[Any], sender: Sender, wire: Format, max_bytes: int
 ) -> Batch:
-    """Read every message of a request; one that cannot be read costs no other.
+    """Read every message of a request; one that cannot be read costs no other, and one of which
+    nothing is to be kept is counted as `ignored`.
 
     Args: messages as of `wire.Endpoint.messages`; max_bytes: largest fact.
     """
     facts: list[NewFact] = []
     refused: list[Refused] = []
+    counted: list[tuple[int, str]] = []
     for index, message in enumerate(messages):
         try:
             if isinstance(message, Unreadable):
@@ -44,9 +46,11 @@ def collect_messages(
             for fact in found:
                 _check_size(fact, max_bytes)
             facts += found
+            if not found:
+                counted.append((sender.caller.source_id, "ignored"))
         except Refusal as refusal:
             refused.append(_refused_message(message, index, refusal, sender, wire))
-    return Batch(facts, refused)
+    return Batch(facts, refused, counted)
 
 
 def _refused_message(

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from service.collect.bots import is_bot
 from service.collect.channels.values import clean_value
+from service.collect.clicks import clicks_of
 from service.collect.hashes import advertising_hashes
 from service.collect.identifiers import Identifier, IdentifierReader, email_domain
 from service.collect.landing import Landing, read_landing
@@ -171,6 +172,7 @@ def _add_people(payload: dict[str, Any], event: Event, sender: Sender) -> None:
     if sender.reader.advertising_hashes and event.context and event.context.consent == "granted":
         given = {**advertising_hashes(given, sender.reader.region), **given}
     found = sender.reader.read_all(given)
+    found += [one for one in clicks_of(event, sender.reader) if one not in found]
     if not found and event.type in NEED_IDENTIFIERS:
         why = "all of them are placeholders" if given else "there are none"
         raise Refusal(

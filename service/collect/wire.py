@@ -44,7 +44,8 @@ GIF: Final = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAA
 class Call:
     """One request of a sender. Header names are lower case; `body` is unpacked; `captured` holds
     the variable parts of the path; `address` is the peer's (of a proxy we trust: its client's), to
-    be hashed at most and never kept."""
+    be hashed at most and never kept. `options` are those of the hook, validated, and `public_url`
+    the service's own address as senders know it, where the request came to a hook."""
 
     method: str
     path: str
@@ -55,6 +56,8 @@ class Call:
     captured: Mapping[str, str] = field(default_factory=dict)
     address: str = ""
     visitors: Visitors | None = None
+    options: Any = None
+    public_url: str = ""
 
     @cached_property
     def asked(self) -> dict[str, str]:

@@ -55,10 +55,12 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one request brought."""
+    """What one request brought. `counted`: further outcomes of sources, such as a request that was
+    refused as a whole, of which nothing is kept but that it happened."""
 
     facts: Sequence[NewFact]
     refused: Sequence[Refused] = ()
+    counted: Sequence[tuple[int, str]] = ()
 
 
 @dataclass(slots=True)
@@ -227,6 +229,7 @@ def _keep_refused(connection: Connection, receipts: Sequence[Receipt]) -> None:
 def _count(connection: Connection, batches: Sequence[Batch], receipts: Sequence[Receipt]) -> None:
     counts: Counter[tuple[int, str]] = Counter()
     for batch, receipt in zip(batches, receipts, strict=True):
+        counts.update(batch.counted)
         for refused in receipt.refused:
             counts[refused.source_id, refused.code] += 1
         if batch.facts:

@@ -16,9 +16,9 @@ from sqlalchemy import Engine, select
 from sqlmodel import Session, col
 
 from service.kit.db import reading
-from service.kit.errors import NotFound, Unauthenticated
+from service.kit.errors import Conflict, NotFound, Unauthenticated
 from service.ledger.configuration import read_setting, write_setting
-from service.ledger.keys import FORGET_AFTER_SECONDS, Caller, digest_of, ensure_source
+from service.ledger.keys import FORGET_AFTER_SECONDS, Caller, digest_of, ensure_source, revoke_key
 from service.ledger.tables import Hook, Key, Source
 
 HOOK_SCOPE = "hook"
@@ -35,10 +35,16 @@ class Hooked:
 
 
 def create_hook(
-    engine: Engine, kind: str, source: str, options: Mapping[str, Any], now: datetime
+    engine: Engine,
+    kind: str,
+    source: str,
+    options: Mapping[str, Any],
+    now: datetime,
+    author: str = "api",
 ) -> tuple[str, int]:
     """A new hook of the source: the key for its address, shown this once, and its id.
 
+    Args: options: validated; author: who says so, for the history of the options.
     Raises Refusal for a bad name of the source.
     """
     secret = f"hk_{secrets.token_urlsafe(32)}"
@@ -55,7 +61,7 @@ def create_hook(
         session.flush()  # its id is what the hook refers to
         hook = Hook(key_id=key.id or 0, kind=kind, created_at=now)
         session.add(hook)
-    write_setting(engine, setting_of(hook.id or 0), dict(options), now, "hook created")
+    write_setting(engine, setting_of(hook.id or 0), dict(options), now, author)
     return secret, hook.id or 0
 
 
@@ -97,6 +103,29 @@ def find_hook(engine: Engine, hook_id: int) -> dict[str, Any]:
         if hook["id"] == hook_id:
             return hook
     raise NotFound("no_such_hook", f"There is no hook {hook_id}.")
+
+
+def set_options(
+    engine: Engine, hook_id: int, options: Mapping[str, Any], now: datetime, author: str = "api"
+) -> int:
+    """Give the hook new options, validated; returns their version.
+
+    Raises NotFound, or Conflict for a hook that has ended.
+    """
+    _living(engine, hook_id)
+    return write_setting(engine, setting_of(hook_id), dict(options), now, author)
+
+
+def end_hook(engine: Engine, hook_id: int, now: datetime) -> None:
+    """End a hook; what came by it stays. Raises NotFound, or Conflict when it has ended already."""
+    revoke_key(engine, _living(engine, hook_id)["key_id"], now)
+
+
+def _living(engine: Engine, hook_id: int) -> dict[str, Any]:
+    hook = find_hook(engine, hook_id)
+    if hook["revoked_at"] is not None:
+        raise Conflict("hook_ended", f"Hook {hook_id} was ended before; make a new one.")
+    return hook
 
 
 class HookRing:

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from service.api import examples_senders
 from service.collect.formats import formats
 from service.collect.wire import Endpoint
 from service.ledger.keys import SCOPES
@@ -14,7 +15,8 @@ from service.settings import Settings
 from tests.api.harness import EVERYTHING, REVOKED, Service, order, touch
 
 pytestmark = pytest.mark.anyio
-ANYBODY = frozenset((*SCOPES, "nobody", "wrong", REVOKED))
+HOOK, POSTBACK = "hook", "postback"
+ANYBODY = frozenset((*SCOPES, "nobody", "wrong", REVOKED, HOOK, POSTBACK))
 READERS = frozenset({"read", "people"})
 SENDERS = frozenset({"collect", "facts"})
 # Each operation: who may, and what he then gets with the example of the description.
@@ -50,6 +52,14 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str], int]] = {
     ("post", "/v1/exports/{name}/push"): (frozenset({"admin"}), 404),
     # The address itself holds the key.
     ("get", "/v1/exports/pull/{pull_key}"): (ANYBODY, 401),
+    ("get", "/v1/hooks"): (frozenset({"admin"}), 200),
+    ("post", "/v1/hooks"): (frozenset({"admin"}), 201),
+    ("put", "/v1/hooks/{hook_id}"): (frozenset({"admin"}), 404),
+    ("delete", "/v1/hooks/{hook_id}"): (frozenset({"admin"}), 404),
+    # The address is the key: who stands in the header does not matter.
+    ("post", "/v1/webhooks/{hook_key}"): (ANYBODY, 200),
+    ("get", "/postback/{hook_key}"): (ANYBODY, 200),
+    ("post", "/postback/{hook_key}"): (ANYBODY, 200),
     **{
         (method.lower(), endpoint.paths[0]): (
             frozenset(endpoint.scopes)
@@ -70,6 +80,7 @@ EXAMPLES = {
     "conversion_id": "won:order:none",
     "person_id": "p_none",
     "key_id": "2000000000",
+    "hook_id": "2000000000",
     "name": "none",
     "file": "conversions",
     "pull_key": "ek_none",
@@ -90,11 +101,22 @@ def test_every_operation_has_its_row() -> None:
     assert set(OPERATIONS) == set(ROWS)
 
 
+@pytest.fixture(scope="module", autouse=True)
+async def _hooks(service: Service) -> None:
+    """One hook of each address; its key is one more caller."""
+    for name, kind in ((HOOK, "webhook"), (POSTBACK, "postback")):
+        asked = {**examples_senders.NEW_HOOK_REQUEST, "kind": kind, "options": {}}
+        made = await service.post(asked, "/v1/hooks", key="admin")
+        service.keys[name] = made.json()["address"].rpartition("/")[2]
+
+
 async def call(service: Service, method: str, path: str, headers: dict[str, str]) -> httpx.Response:
     described = DESCRIPTION["paths"][path][method]
     content = described.get("requestBody", {}).get("content", {})
     body = content.get("application/json", {}).get("example")
-    address = path.format_map({**EXAMPLES, "write_key": service.keys["collect"]})
+    hook_key = service.keys[POSTBACK if path.startswith("/postback") else HOOK]
+    keys = {"write_key": service.keys["collect"], "hook_key": hook_key}
+    address = path.format_map({**EXAMPLES, **keys})
     return await service.client.request(method, address, json=body, headers=headers)
 
 

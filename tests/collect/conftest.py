@@ -4,7 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
+from service.kit.db import make_engine
+from service.ledger.keys import create_key
+from service.ledger.migrate import migrate
+from tests.collect.sending import RECEIVED
 from tests.collect.shelf import Shelf
 
 
@@ -23,3 +28,16 @@ def write(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write_file
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Callable[[], Engine]:
+    """Makes empty ledgers that know the source of `sending.sender`."""
+
+    def make() -> Engine:
+        engine = make_engine(f"sqlite:///{tmp_path / f'{len(list(tmp_path.iterdir()))}.sqlite3'}")
+        migrate(engine)
+        create_key(engine, "site", ["facts"], RECEIVED)
+        return engine
+
+    return make

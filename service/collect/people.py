@@ -1,0 +1,46 @@
+"""What changes of several CRMs have in common beside `crm`: people with more addresses than one,
+moments that nobody wrote, amounts as Java writes them."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from service.collect.wire import NativeEvent
+
+MAX_ADDRESSES: Final = 10
+_SCIENTIFIC: Final = re.compile(r"-?[0-9]\.[0-9]{1,17}E[0-9]{1,2}")
+
+
+def person_of(emails: Sequence[str], phones: Sequence[str], **more: str) -> dict[str, Any]:
+    """Native identifiers of the person: the first e-mail address and number, and whatever else is
+    not empty."""
+    first = {"email": next(iter(emails), ""), "phone": next(iter(phones), "")}
+    return {kind: value for kind, value in {**more, **first}.items() if value}
+
+
+def further_addresses(
+    event_id: str, occurred_at: str, owner: Mapping[str, Any], **addresses: Sequence[str]
+) -> Iterator[NativeEvent]:
+    """Links from the owner, one native identifier, to each address of a kind after its first."""
+    for kind, values in addresses.items():
+        for place, value in enumerate(values[1:MAX_ADDRESSES], 2):
+            yield {
+                "id": f"{event_id}:{kind}:{place}",
+                "type": "identify",
+                "occurred_at": occurred_at,
+                "identifiers": {**owner, kind: value},
+            }
+
+
+def undated(events: Iterable[NativeEvent]) -> list[NativeEvent]:
+    """Events dated by their arrival since their sender wrote no moment: sent again, which is later,
+    they are the same ones (see `native.to_fact`)."""
+    return [{"claimed_at": "", **event} for event in events]
+
+
+def plain_amount(value: Any) -> Any:
+    """An amount written like 1.25E7 in full; anything else as it is."""
+    if isinstance(value, str) and _SCIENTIFIC.fullmatch(value.strip()):
+        return format(Decimal(value.strip()), "f")
+    return value
