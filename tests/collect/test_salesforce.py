@@ -285,6 +285,24 @@ def test_hostile_and_broken_envelopes(body: bytes) -> None:
     assert caught.value.code == "malformed_xml"
 
 
+@pytest.mark.parametrize(
+    "declared",
+    [
+        f'<!DOCTYPE x [<!ENTITY l0 "ha">{LAUGHS}<!ENTITY e "&l9;">]>',
+        '<!DOCTYPE x [<!ENTITY e "harmless">]>',
+        '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/hostname">]>',
+        "<!DOCTYPE x>",
+    ],
+)
+def test_no_document_type_in_an_envelope_that_is_well_otherwise(declared: str) -> None:
+    body = deal(Name="NAME").replace(b"?>", f"?>{declared}".encode(), 1)
+    if "ENTITY e" in declared:
+        body = body.replace(b"NAME", b"&e;")
+    with pytest.raises(BadRequest) as caught:
+        sent(body)
+    assert caught.value.code == "malformed_xml"
+
+
 def test_the_acknowledgement() -> None:
     reply = FORMAT.answer(call("/x"), Receipt())
     assert (reply.status, reply.media_type) == (200, "text/xml; charset=utf-8")

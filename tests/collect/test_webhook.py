@@ -1,10 +1,13 @@
 """The mapped webhook: fields by paths, forms, arrays, times, kinds; what cannot be read is named."""
 
+import tomllib
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from service.collect.hooks import hook_formats, validated
 from service.kit.errors import BadRequest, Refusal
 from tests.collect.hooked import facts_of, posted, received, refusals_of
 from tests.collect.sending import RECEIVED, call
@@ -315,3 +318,16 @@ def test_the_array_must_be_there() -> None:
         posted("webhook", {"data": {"calls": {"id": 1, "caller": "+48600700800"}}}, CALL)
     ).values()
     assert one["type"] == "touch"
+
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "docs" / "examples").glob("*.toml"))
+
+
+def test_the_examples_of_hooks_are_options() -> None:
+    found = []
+    for example in EXAMPLES:
+        kind = example.name.partition("-")[0]
+        if kind in hook_formats():
+            validated(kind, tomllib.loads(example.read_text()))
+            found.append(example.stem)
+    assert {"webhook-calls", "webhook-form", "postback-adjust"} <= set(found)
