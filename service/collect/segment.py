@@ -1,12 +1,13 @@
 """Messages of the Segment API, whoever sends them: each is rewritten as native events.
 
-What a message becomes: `identify`, `alias` and `merge` an identify, `page` a page (without any address a
-track), `screen` a track, `group` a group with its account, `track` what `vocabulary` says.
+What a message becomes: `identify`, `alias` and `merge` an identify, `page` a page (without any
+address a track), `screen` a track, `group` a group with its account, `track` what `vocabulary`
+says.
 
 Its clock: `occurred_at` is the `timestamp` corrected by how far `sentAt` lies from its arrival, as
-Segment does, but only where that is the skew of a clock and not a queue that waited; what the
-client wrote stays in the fact as `claimed_at`, so that a message sent again is a duplicate
-although its correction came out a little different. `context.ip` and `writeKey` are never kept.
+Segment does, but only where that is the skew of a clock: not the time that a request takes, and
+not that for which a queue waited. What the client wrote stays in the fact as `claimed_at`, so that
+a message sent again is a duplicate although its correction came out a little different. `context.ip` and `writeKey` are never kept.
 
 Sources: Segment's documentation of the HTTP API and of the common fields; recorded clients.
 """
@@ -31,6 +32,9 @@ from service.kit.errors import Refusal
 MAX_MESSAGE_ID: Final = 100
 # A message sent later than this after its `sentAt` waited in a queue; its clock may be right.
 PLAUSIBLE_SKEW: Final = timedelta(minutes=10)
+# Less is what the network takes, for each message anew: corrected by it, a page and the order that
+# followed it changed places.
+NOTICEABLE_SKEW: Final = timedelta(seconds=1)
 
 # What differs between two sendings of one message.
 _VOLATILE: Final = frozenset({"sentAt", "receivedAt", "writeKey", "_metadata", "integrations"})
@@ -129,16 +133,23 @@ def _moments(message: Message, sent_at: object, received_at: datetime) -> tuple[
     moment = parse_moment(claimed, "timestamp")
     sent = None if _is_server(message) else _sent_at(sent_at)
     if sent is not None and received_at - sent <= PLAUSIBLE_SKEW:
-        try:
-            # Nothing occurs after it was sent, whatever the clock says.
-            moment = received_at + min(moment - sent, timedelta(0))
-        except OverflowError:
-            raise Refusal(
-                "bad_timestamp", "sentAt", "sentAt lies thousands of years after the timestamp"
-            ) from None
+        moment = _corrected(moment, sent, received_at)
     elif moment - received_at <= TRUSTED_AHEAD:
         moment = min(moment, received_at)
     return moment.isoformat(), claimed
+
+
+def _corrected(moment: datetime, sent: datetime, received_at: datetime) -> datetime:
+    # Nothing occurs after it was sent, whatever the clock says.
+    before_sending = min(moment - sent, timedelta(0))
+    if abs(received_at - sent) < NOTICEABLE_SKEW:
+        return sent + before_sending
+    try:
+        return received_at + before_sending
+    except OverflowError:
+        raise Refusal(
+            "bad_timestamp", "sentAt", "sentAt lies thousands of years after the timestamp"
+        ) from None
 
 
 def _sent_at(value: object) -> datetime | None:
