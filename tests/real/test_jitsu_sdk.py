@@ -17,27 +17,21 @@ STORY = """
     await jitsu.group("acme", { name: "Acme" });
     await jitsu.track("Played", { minutes: 3 });
 """
-NODE = (
-    """
+NODE = """
 const { jitsuAnalytics } = require("@jitsu/js");
 const [writeKey, host, url] = process.argv.slice(1);
 const jitsu = jitsuAnalytics({ host, writeKey, s2s: true, errorPolicy: "throw" });
 (async () => {
-    await jitsu.page({ url });%s
+    await jitsu.page({ url });STORY
 })().catch((error) => { console.error(error); process.exit(1); });
-"""
-    % STORY
-)  # noqa: UP031
-BROWSER = (
-    """
+""".replace("STORY", STORY)
+BROWSER = """
 import { jitsuAnalytics } from "@jitsu/js";
 const jitsu = jitsuAnalytics(window.settings);
 (async () => {
-    await jitsu.page();%s
+    await jitsu.page();STORY
 })();
-"""
-    % STORY
-)  # noqa: UP031
+""".replace("STORY", STORY)
 
 
 @pytest.mark.parametrize("key", ["{key}:anything", "site:{key}"], ids=["first", "second"])
