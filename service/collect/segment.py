@@ -1,19 +1,20 @@
 """Messages of the Segment API, whoever sends them: each is rewritten as native events.
 
-What a message becomes: `identify`, `alias` and `merge` an identify, `page` a page (without any address a
-track), `screen` a track, `group` a group with its account, `track` what `vocabulary` says.
+What a message becomes: `identify`, `alias` and `merge` an identify, `page` a page (without any
+address a track), `screen` a track, `group` a group with its account, `track` what `vocabulary`
+says.
 
 Its clock: `occurred_at` is the `timestamp` corrected by how far `sentAt` lies from its arrival, as
-Segment does, but only where that is the skew of a clock and not a queue that waited; what the
-client wrote stays in the fact as `claimed_at`, so that a message sent again is a duplicate
-although its correction came out a little different. `context.ip` and `writeKey` are never kept.
+Segment does, but only where that is the skew of a clock: not the time that a request takes, and
+not that for which a queue waited. What the client wrote stays in the fact as `claimed_at`, so that
+a message sent again is a duplicate although its correction came out a little different. `context.ip` and `writeKey` are never kept.
 
 Sources: Segment's documentation of the HTTP API and of the common fields; recorded clients.
 """
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
@@ -23,14 +24,18 @@ import orjson
 
 from service.collect.native import TRUSTED_AHEAD, Sender, parse_moment
 from service.collect.picking import mapping
-from service.collect.segment_context import more_people
+from service.collect.segment_context import add_more
 from service.collect.segment_messages import REWRITERS, Message, rewrite
 from service.collect.wire import NativeEvent
 from service.kit.errors import Refusal
 
 MAX_MESSAGE_ID: Final = 100
+MAX_MOMENT: Final = 64
 # A message sent later than this after its `sentAt` waited in a queue; its clock may be right.
 PLAUSIBLE_SKEW: Final = timedelta(minutes=10)
+# Less is what the network takes, for each message anew: corrected by it, a page and the order that
+# followed it changed places.
+NOTICEABLE_SKEW: Final = timedelta(seconds=1)
 
 # What differs between two sendings of one message.
 _VOLATILE: Final = frozenset({"sentAt", "receivedAt", "writeKey", "_metadata", "integrations"})
@@ -46,16 +51,10 @@ def rewrite_message(given: Any, index: int, sender: Sender) -> list[NativeEvent]
         raise Refusal("not_an_object", "", "a message is a JSON object with type and messageId")
     context = mapping(given.get("context"))
     kind = _kind_of(given)
-    # A group's own traits are the company's, not the person's.
-    traits = [
-        mapping(context.get("traits")),
-        mapping(given.get("traits") if kind != "group" else None),
-    ]
     # A merge names its people by itself.
-    people = {} if kind == "merge" else _people(given, traits) | more_people(given, context)
+    people = {} if kind == "merge" else _people(given, context, kind)
     message = Message(kind, _identity(given), index, given, context, people, sender)
-    occurred_at, claimed_at = _moments(message, given.get("sentAt"), sender.received_at)
-    return [{**event, "claimed_at": claimed_at} for event in rewrite(message, occurred_at)]
+    return rewrite(message, *_moments(message, given.get("sentAt"), sender.received_at))
 
 
 def shown(message: Any) -> Any:
@@ -99,8 +98,8 @@ def _identity(message: Mapping[str, Any]) -> str:
     return str(given)
 
 
-def _people(message: Mapping[str, Any], traits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The identifiers, unread; of the traits the last that say something."""
+def _people(message: Mapping[str, Any], context: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """The identifiers, unread; a message's own traits go before those of its context."""
     found: dict[str, Any] = {}
     for theirs, ours in (("userId", "user_id"), ("anonymousId", "anonymous_id")):
         if message.get(theirs) not in (None, ""):
@@ -109,11 +108,15 @@ def _people(message: Mapping[str, Any], traits: Sequence[Mapping[str, Any]]) -> 
         raise Refusal(
             "missing_identifiers", "userId", "a message needs a `userId` or an `anonymousId`"
         )
-    for said in traits:
+    # A group's own traits are the company's, not the person's.
+    for said in (context.get("traits"), message.get("traits") if kind != "group" else None):
+        if not said or not isinstance(said, dict):
+            continue
         for name in ("email", "phone"):
             value = said.get(name)
             if isinstance(value, str | int) and not isinstance(value, bool):
                 found[name] = value
+    add_more(found, message, context)
     return found
 
 
@@ -129,22 +132,34 @@ def _moments(message: Message, sent_at: object, received_at: datetime) -> tuple[
     moment = parse_moment(claimed, "timestamp")
     sent = None if _is_server(message) else _sent_at(sent_at)
     if sent is not None and received_at - sent <= PLAUSIBLE_SKEW:
-        try:
-            # Nothing occurs after it was sent, whatever the clock says.
-            moment = received_at + min(moment - sent, timedelta(0))
-        except OverflowError:
-            raise Refusal(
-                "bad_timestamp", "sentAt", "sentAt lies thousands of years after the timestamp"
-            ) from None
+        moment = _corrected(moment, sent, received_at)
     elif moment - received_at <= TRUSTED_AHEAD:
         moment = min(moment, received_at)
     return moment.isoformat(), claimed
 
 
+def _corrected(moment: datetime, sent: datetime, received_at: datetime) -> datetime:
+    # Nothing occurs after it was sent, whatever the clock says.
+    before_sending = min(moment - sent, timedelta(0))
+    if abs(received_at - sent) < NOTICEABLE_SKEW:
+        return sent + before_sending
+    try:
+        return received_at + before_sending
+    except OverflowError:
+        raise Refusal(
+            "bad_timestamp", "sentAt", "sentAt lies thousands of years after the timestamp"
+        ) from None
+
+
 def _sent_at(value: object) -> datetime | None:
     """A `sentAt` that cannot be read corrects nothing; the message itself is none the worse."""
+    return _read_sent_at(value) if isinstance(value, str) and len(value) <= MAX_MOMENT else None
+
+
+@lru_cache(64)  # it is that of its batch
+def _read_sent_at(text: str) -> datetime | None:
     try:
-        return parse_moment(value, "sentAt") if isinstance(value, str) else None
+        return parse_moment(text, "sentAt")
     except Refusal:
         return None
 

@@ -26,16 +26,17 @@ _REFERRERS: Final = {"dataxu": "btid", "millennial-media": "urid"}
 _BROWSER_LIBRARY: Final = "analytics.js"
 
 
-def more_people(message: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, str]:
-    """Identifiers by native kind: Google Analytics' client id, the device's advertising id."""
-    found: dict[str, str] = {}
+def add_more(
+    people: dict[str, Any], message: Mapping[str, Any], context: Mapping[str, Any]
+) -> None:
+    """Add identifiers by native kind: Google Analytics' client id, the device's advertising id."""
     if client := _ga_client(message, context):
-        found["ga_client_id"] = client
-    device = mapping(context.get("device"))
-    tracked = device.get("adTrackingEnabled") is not False
-    if tracked and (advertising := text(device.get("advertisingId"), MAX_ID)):
-        found["device_id"] = advertising
-    return found
+        people["ga_client_id"] = client
+    device = context.get("device")
+    if isinstance(device, dict) and device.get("adTrackingEnabled") is not False:
+        advertising = text(device.get("advertisingId"), MAX_ID)
+        if advertising:
+            people["device_id"] = advertising
 
 
 def _ga_client(message: Mapping[str, Any], context: Mapping[str, Any]) -> str:
@@ -46,7 +47,9 @@ def _ga_client(message: Mapping[str, Any], context: Mapping[str, Any]) -> str:
         if client := text(mapping(own).get("clientId") if isinstance(own, dict) else own, MAX_ID):
             return client
     integrations = message.get("integrations")
-    for name, settings in integrations.items() if isinstance(integrations, dict) else ():
+    if not integrations or not isinstance(integrations, dict):
+        return ""
+    for name, settings in integrations.items():
         named = name.startswith(("Google Analytics", "Actions Google"))
         if named and (client := text(mapping(settings).get("clientId"), MAX_ID)):
             return client

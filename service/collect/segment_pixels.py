@@ -7,7 +7,6 @@ Sources: Segment's documentation of the pixel API; RudderStack's gateway and AMP
 """
 
 import base64
-import binascii
 import re
 from collections.abc import Callable
 from typing import Any, Final
@@ -46,11 +45,12 @@ def _data(call: Call) -> dict[str, Any]:
         return mapping(parse_json(text.encode()))
     plain = text.replace("-", "+").replace("_", "/").replace(" ", "+").rstrip("=")
     try:
-        return mapping(parse_json(base64.b64decode(plain + "=" * (-len(plain) % 4))))
-    except binascii.Error as error:
+        decoded = base64.b64decode(plain + "=" * (-len(plain) % 4))
+    except ValueError as error:
         raise BadRequest(
             "bad_encoding", "`data` is neither JSON nor base64; encode the message as base64."
         ) from error
+    return mapping(parse_json(decoded))
 
 
 def query_messages(kind: str) -> Callable[[Call], list[Any]]:

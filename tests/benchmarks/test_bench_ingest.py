@@ -81,6 +81,63 @@ def measure(serve: Callable[..., Any], name: str, **environment: str) -> dict[st
     return {"single": single_rate, "batch": rate}
 
 
+def segment_batches(count: int, size: int, seed: int) -> list[bytes]:
+    """The same pages as Segment's node and browser SDKs send them, in batches."""
+    messages = [
+        {
+            "type": "page",
+            "messageId": event["id"],
+            "anonymousId": event["identifiers"]["anonymous_id"],
+            "timestamp": event["occurred_at"],
+            "properties": event["page"],
+            "integrations": {},
+            "context": {
+                "page": event["page"],
+                "userAgent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like "
+                "Gecko) Chrome/147.0.0.0 Safari/537.36",
+                "locale": "en-US",
+                "library": {"name": "analytics.js", "version": "npm:next-1.84.3"},
+                "campaign": {"source": "google", "medium": "cpc"},
+                "timezone": "Europe/Berlin",
+            },
+            "_metadata": {"nodeVersion": "20.20.2"},
+        }
+        for event in events(count, seed)
+    ]
+    return [
+        orjson.dumps({"batch": messages[i : i + size], "sentAt": "2026-11-01T10:00:01Z"})
+        for i in range(0, len(messages), size)
+    ]
+
+
+def test_segment_beside_native(serve: Callable[..., Any]) -> None:
+    """Batches of 100 in turn, so that a busy machine slows both alike."""
+    served = serve()
+    many = events(100 * BATCHES, 5)
+    native = [orjson.dumps(many[i : i + 100]) for i in range(0, len(many), 100)]
+    bodies = {"/v1/events": native, "/v1/batch": segment_batches(100 * BATCHES, 100, 6)}
+    seconds = dict.fromkeys(bodies, 0.0)
+    cpu = dict.fromkeys(bodies, 0.0)
+    for start in range(0, BATCHES, BATCHES // 10):
+        for path, sent in bodies.items():
+            before = served.cpu_seconds()
+            part = sent[start : start + BATCHES // 10]
+            seconds[path] += load(served.url, path, served.key, part, 4)
+            cpu[path] += served.cpu_seconds() - before
+    rates = {path: 100 * BATCHES / took for path, took in seconds.items()}
+    for path, rate in rates.items():
+        report(
+            f"SQLite FULL, {path}, batches of 100, 4 connections",
+            events_per_second=rate,
+            cpu_seconds_per_1000=cpu[path] / (100 * BATCHES) * 1000,
+        )
+    ratio = rates["/v1/batch"] / rates["/v1/events"]
+    report(
+        "Segment beside native", rate_ratio=ratio, cpu_ratio=cpu["/v1/events"] / cpu["/v1/batch"]
+    )
+    assert ratio >= 0.7
+
+
 def test_ingest_sqlite(serve: Callable[..., Any], tmp_path: Path) -> None:
     bare = bare_endpoint(tmp_path)
     writer = bare_writer(tmp_path)

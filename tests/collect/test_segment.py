@@ -149,6 +149,9 @@ BROWSER = {"context": {"library": {"name": "analytics.js"}}}
     [
         pytest.param("11:59:50Z", "11:59:55Z", BROWSER, "11:59:55", id="five seconds behind"),
         pytest.param("12:29:00Z", "12:30:00Z", BROWSER, "11:59:00", id="half an hour ahead"),
+        pytest.param("11:59:50Z", "11:59:59.001Z", BROWSER, "11:59:50", id="the network"),
+        pytest.param("12:00:00.5Z", "12:00:00.9Z", BROWSER, "12:00:00.5", id="a little ahead"),
+        pytest.param("12:00:00.9Z", "12:00:00.5Z", BROWSER, "12:00:00.5", id="and after sending"),
         pytest.param("13:59:50+02:00", "11:59:55Z", {}, "11:59:55", id="unknown library"),
         pytest.param("11:50:00Z", "11:50:00Z", BROWSER, "12:00:00", id="ten minutes behind"),
         pytest.param("11:40:00Z", "11:49:59Z", BROWSER, "11:40:00", id="waited in a queue"),

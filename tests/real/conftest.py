@@ -24,10 +24,11 @@ __all__ = ["chromium"]
 
 @dataclass(frozen=True)
 class Running:
-    """Its address, a key with every scope, and questions asked over HTTP."""
+    """Its address, a key with every scope, a public one, and questions asked over HTTP."""
 
     url: str
     key: str
+    public_key: str
 
     def ask(self, path: str, **params: str) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self.key}"}
@@ -79,6 +80,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
     migrate(engine)
     scopes = ["collect", "facts", "read", "people", "admin"]
     key, _ = create_key(engine, "client", scopes, datetime.now(UTC))
+    public_key, _ = create_key(engine, "page", ["collect"], datetime.now(UTC))
     engine.dispose()
     started = threading.Event()
 
@@ -95,7 +97,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
     try:
         assert started.wait(30)
         port = server.servers[0].sockets[0].getsockname()[1]
-        yield Running(f"http://127.0.0.1:{port}", key)
+        yield Running(f"http://127.0.0.1:{port}", key, public_key)
     finally:
         server.should_exit = True
         thread.join()

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from tests.real.clients import bundle, failing_at_first, page_with, pages, visit
+from tests.real.journeys import QUERY, check_journey
 
 pytestmark = pytest.mark.browser
 
-QUERY = "?utm_source=google&utm_medium=cpc&utm_campaign=spring&gclid=abc"
 SCRIPT = """
 import { AnalyticsBrowser } from "@segment/analytics-next";
 const { url, key, strategy } = window.settings;
@@ -35,14 +35,6 @@ def site(url: str, key: str, strategy: Any) -> dict[str, str]:
     return page_with(f"window.settings = {settings};\n{code}")
 
 
-def check_journey(running: Any) -> None:
-    journey = running.ask("/v1/journeys/won:order:O1", min_watermark="5")
-    assert journey["conversion"]["first_channel"] == "paid_search"
-    assert journey["conversion"]["value"] == 99.5
-    kinds = {i["kind"] for i in journey["identifiers"]}
-    assert kinds >= {"anonymous_id", "email", "user_id"}
-
-
 @pytest.mark.parametrize("strategy", [None, BATCHING], ids=["single", "batching"])
 def test_from_another_site(running: Any, chromium: Any, strategy: Any) -> None:
     with pages(site(running.url, running.key, strategy)) as shop, visit(chromium, shop.url + QUERY):
@@ -66,7 +58,7 @@ def test_tried_again_it_is_stored_once(
         pages(site(proxy.url, running.key, BATCHING)) as shop,
         visit(chromium, shop.url + QUERY, expected="status of"),
     ):
-        found = running.wait_for(5)
+        running.wait_for(5)
         retried = proxy.wait_for_posts(2)
     assert [path for path, _ in retried] == ["/v1/b"] * 2
     found = running.outcomes()

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.real.clients import run_node
-
-LANDING = "https://shop.example.com/?utm_source=google&utm_medium=cpc&utm_campaign=spring"
+from tests.real.clients import failing_at_first, run_node
+from tests.real.journeys import LANDING, check_journey
 
 PYTHON = """
 import sys
@@ -27,7 +26,7 @@ analytics.shutdown()
 NODE = """
 const { Analytics } = require("@segment/analytics-node");
 const [writeKey, host, url] = process.argv.slice(1);
-const analytics = new Analytics({ writeKey, host, maxRetries: 0 });
+const analytics = new Analytics({ writeKey, host });
 analytics.on("error", (error) => { console.error(error); process.exitCode = 1; });
 analytics.page({ anonymousId: "anon-1", properties: { url } });
 analytics.identify({ userId: "user-1", anonymousId: "anon-1", traits: { email: "ann@acme.com" } });
@@ -37,29 +36,36 @@ analytics.closeAndFlush({ timeout: 20000 });
 """
 
 
-def check_journey(running: Any) -> None:
-    """The order's journey begins with the channel of the anonymous page, and ROI has the order."""
-    sources = running.ask("/v1/sources")["items"]
-    outcomes = {k: v for s in sources for k, v in s["outcomes"].items()}
-    assert outcomes == {"accepted": 3}
-    journey = running.ask("/v1/journeys/won:order:O1", min_watermark="3")
-    assert journey["conversion"]["first_channel"] == "paid_search"
-    assert journey["conversion"]["value"] == 99.5
-    assert [i["kind"] for i in journey["identifiers"]] == ["anonymous_id", "email", "user_id"]
-    roi = running.ask("/v1/roi", model="first_touch")
-    assert [(r["channel"], r["won"], r["revenue"]) for r in roi["rows"]] == [
-        ("paid_search", 1, 99.5)
-    ]
+FAILURES = [
+    pytest.param([], id="at once"),
+    pytest.param([(429, {"Retry-After": "1"})], id="after 429"),
+    pytest.param([(500, {})], id="after 500"),
+    pytest.param([(0, {})], id="stored, answer lost"),
+]
 
 
-def test_segment_analytics_python(running: Any) -> None:
+def outcomes_after(failures: list[Any]) -> dict[str, int]:
+    """What was stored and then not answered comes again, and is a duplicate."""
+    lost = [f for f in failures if f[0] == 0]
+    return {"accepted": 3} | ({"duplicate": 3} if lost else {})
+
+
+@pytest.mark.parametrize("failures", FAILURES)
+def test_segment_analytics_python(running: Any, failures: list[Any]) -> None:
     pytest.importorskip("segment.analytics", reason="segment-analytics-python is not installed")
-    words = [sys.executable, "-c", PYTHON, running.key, running.url, LANDING]
-    subprocess.run(words, check=True, timeout=60)
+    with failing_at_first(running.url, *failures) as proxy:
+        words = [sys.executable, "-c", PYTHON, running.key, proxy.url, LANDING]
+        subprocess.run(words, check=True, timeout=60)
+        assert len(proxy.posts()) == 1 + len(failures)
+    assert running.outcomes() == outcomes_after(failures)
     check_journey(running)
 
 
-def test_segment_analytics_node(running: Any) -> None:
-    words = (running.key, running.url, LANDING)
-    run_node(NODE, *words, packages=["@segment/analytics-node"])
+@pytest.mark.parametrize("failures", FAILURES)
+def test_segment_analytics_node(running: Any, failures: list[Any]) -> None:
+    with failing_at_first(running.url, *failures) as proxy:
+        words = (running.key, proxy.url, LANDING)
+        run_node(NODE, *words, packages=["@segment/analytics-node"])
+        assert len(proxy.posts()) == 1 + len(failures)
+    assert running.outcomes() == outcomes_after(failures)
     check_journey(running)
