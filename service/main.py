@@ -11,12 +11,15 @@ from sqlalchemy import Engine
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import Receive, Scope, Send
 
-from service.api import admin, ingest, operations, reads
+from service.api import admin, ingest, operations, quarantine, reads
 from service.api.docs import mount_docs, openapi_of
 from service.api.errors import install_errors
 from service.api.parts import Parts
+from service.api.refused import RefusedRequests
 from service.api.senders import create_senders
+from service.collect.bots import Judge, read_hosts
 from service.collect.identifiers import IdentifierReader
+from service.collect.replay import Mender
 from service.collect.visitors import Visitors
 from service.journeys.build import Configuration
 from service.journeys.follow import Follower
@@ -74,6 +77,25 @@ def identifier_reader(settings: Settings) -> IdentifierReader:
     return IdentifierReader(settings.derived_secret("identifiers"), settings.phone_region or None)
 
 
+def judge_of(settings: Settings) -> Judge:
+    """How visits are judged. Raises OSError for a list that cannot be read."""
+    more = read_hosts(settings.spam_referrers) if settings.spam_referrers else frozenset[str]()
+    return Judge(more, settings.data_centres)
+
+
+def make_mender(settings: Settings, engine: Engine, clock: Callable[[], datetime]) -> Mender:
+    """Whoever replays the quarantine, in the service and on the command line."""
+    return Mender(
+        engine=engine,
+        reader=identifier_reader(settings),
+        clock=clock,
+        currency=settings.currency,
+        max_bytes=settings.max_event_bytes,
+        policy=settings.consent,
+        judge=judge_of(settings),
+    )
+
+
 def sign_in(settings: Settings, clock: Callable[[], datetime]) -> SignIn:
     """One-time links, kept in the data folder: a command can make one for a running service."""
     store = FolderStore(settings.data_dir / "sign-in")
@@ -99,6 +121,9 @@ def make_parts(settings: Settings, role: Role, clock: Callable[[], datetime]) ->
             mart, engine, settings.rate_max_age_days, lambda: memory_mart(settings, engine)
         ),
         reader=identifier_reader(settings),
+        judge=judge_of(settings),
+        mender=make_mender(settings, engine, clock),
+        refused=RefusedRequests(),
         visitors=Visitors(lambda day: salt_of(engine, day)),
         signin=sign_in(settings, clock),
     )
@@ -149,6 +174,7 @@ def create_app(
     if role != "collect":
         app.include_router(reads.router)
         app.include_router(admin.router)
+        app.include_router(quarantine.router)
         mount_docs(app)
         mount_web(app)
     app.add_middleware(GzipAnswers, minimum_size=2048)

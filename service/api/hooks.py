@@ -13,6 +13,7 @@ from service.api.errors import problem_of
 from service.api.formats import item_rows, readable, respond
 from service.api.ingest import body_bytes, store
 from service.api.parts import NeedsParts, Parts, parts_of
+from service.api.refused import counted_for
 from service.api.schemas import (
     READING,
     SENDING,
@@ -71,18 +72,21 @@ async def receive(request: Request, hook_key: str, place: str) -> Response:
     try:
         call = await call_of(request, parts, wire.max_bytes)
         options = validated(hooked.kind, hooked.options)
-        wire.verify(call, options)
+        with counted_for(parts, hooked.caller):
+            wire.verify(call, options)
+            messages = wire.messages(call)
         sender = Sender(
             hooked.caller,
             parts.clock(),
             parts.reader,
             options=options,
             currency=parts.settings.currency,
+            judge=parts.judge,
         )
-        messages = wire.messages(call)
         batch = collect_messages(messages, sender, wire, parts.settings.max_event_bytes)
         receipt = await store(parts, batch)
     except ThroughlineError as error:
+        parts.refused.add(error.code)
         reply = wire.refuse(call, error) if wire.refuse else None
         if reply is None:
             return problem_of(error)

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
 from sqlalchemy import Engine
 
+from service.collect.bots import Judge
 from service.collect.identifiers import IdentifierReader
+from service.collect.replay import Mender
 from service.collect.visitors import Visitors
 from service.journeys.follow import Follower
 from service.journeys.mart import Mart
@@ -17,6 +19,9 @@ from service.ledger.keys import KeyRing
 from service.ledger.writer import Writer
 from service.reports.desk import ReportDesk
 from service.settings import Settings
+
+if TYPE_CHECKING:
+    from service.api.refused import RefusedRequests
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,9 @@ class Parts:
     desk: ReportDesk
     reader: IdentifierReader
     visitors: Visitors
+    judge: Judge
+    mender: Mender
+    refused: "RefusedRequests"
     signin: Any
 
 

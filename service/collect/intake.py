@@ -42,7 +42,7 @@ def collect_messages(
                 raise message.refusal
             found = to_facts(message, index, sender, wire)
             for fact in found:
-                _check_size(fact, max_bytes)
+                check_size(fact, max_bytes)
             facts += found
         except Refusal as refusal:
             refused.append(_refused_message(message, index, refusal, sender, wire))
@@ -56,11 +56,11 @@ def _refused_message(
         shown, identity = message, message.identity
     else:
         shown, identity = wire.shown(message), wire.identity(message)
-    refused = refused_item(shown, index, refusal, sender)
-    return replace(refused, fact_id=storable(identity), format=wire.name)
+    refused = refused_item(shown, index, refusal, sender, wire.name)
+    return replace(refused, fact_id=storable(identity))
 
 
-def _check_size(fact: NewFact, max_bytes: int) -> None:
+def check_size(fact: NewFact, max_bytes: int) -> None:
     if len(fact.payload) > max_bytes:
         raise Refusal("too_large", "", f"an event holds at most {max_bytes} bytes")
 
@@ -71,11 +71,12 @@ def collect(
     max_bytes: int,
     read: Reader = to_fact,
     first_index: int = 0,
+    form: str = "native",
 ) -> Batch:
     """Read every item.
 
     Args: items as parsed; max_bytes: largest fact; read: the reader of one kind of item, which
-    gives a fact or raises Refusal.
+    gives a fact or raises Refusal; form: the reader's name in the quarantine, see `replay`.
     """
     facts: list[NewFact] = []
     refused: list[Refused] = []
@@ -84,14 +85,16 @@ def collect(
             if isinstance(item, Unreadable):
                 raise item.refusal
             fact = read(item, index, sender)
-            _check_size(fact, max_bytes)
+            check_size(fact, max_bytes)
             facts.append(fact)
         except Refusal as refusal:
-            refused.append(refused_item(item, index, refusal, sender))
+            refused.append(refused_item(item, index, refusal, sender, form))
     return Batch(facts, refused)
 
 
-def refused_item(item: Any, index: int, refusal: Refusal, sender: Sender) -> Refused:
+def refused_item(
+    item: Any, index: int, refusal: Refusal, sender: Sender, form: str = "native"
+) -> Refused:
     """The quarantine's view of an item."""
     identity = item.get("id", "") if isinstance(item, dict) else ""
     return Refused(
@@ -103,7 +106,15 @@ def refused_item(item: Any, index: int, refusal: Refusal, sender: Sender) -> Ref
         received_at=to_micros(sender.received_at),
         fact_id=storable(identity) if isinstance(identity, str) else "",
         raw=storable(raw_text(item)),
+        format=form,
+        marks=marks_of(sender),
     )
+
+
+def marks_of(sender: Sender) -> tuple[str, ...]:
+    """What of a request its messages do not say and a later reader must know."""
+    public = ("public",) if sender.is_public else ()
+    return (*public, sender.signal) if sender.signal else public
 
 
 def storable(text: str) -> str:

@@ -38,6 +38,10 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str], int]] = {
     ("get", "/v1/people/{person_id}"): (frozenset({"people"}), 404),
     ("get", "/v1/sources"): (frozenset({"read", "admin"}), 200),
     ("get", "/v1/quarantine"): (frozenset({"admin"}), 200),
+    ("get", "/v1/quarantine/{item_id}"): (frozenset({"admin"}), 404),
+    ("post", "/v1/quarantine/replay"): (frozenset({"admin"}), 200),
+    ("post", "/v1/quarantine/{item_id}/replay"): (frozenset({"admin"}), 404),
+    ("post", "/v1/quarantine/{item_id}/dismiss"): (frozenset({"admin"}), 404),
     ("get", "/v1/keys"): (frozenset({"admin"}), 200),
     ("post", "/v1/keys"): (frozenset({"admin"}), 201),
     ("delete", "/v1/keys/{key_id}"): (frozenset({"admin"}), 404),
@@ -57,7 +61,12 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str], int]] = {
 OF_FORMATS = {
     path for wire in formats().values() for endpoint in wire.endpoints for path in endpoint.paths
 }
-EXAMPLES = {"conversion_id": "won:order:none", "person_id": "p_none", "key_id": "2000000000"}
+EXAMPLES = {
+    "conversion_id": "won:order:none",
+    "person_id": "p_none",
+    "key_id": "2000000000",
+    "item_id": "2000000000",
+}
 DESCRIPTION: Any = create_app(Settings(_env_file=None)).openapi()
 OPERATIONS = [
     (method, path)

@@ -83,7 +83,7 @@ def test_every_body_has_an_example_that_fits(path: str, method: str) -> None:
     found = list(contents(operation))
     statuses = {status for status, _, _ in found}
     assert method == "delete" or statuses & {"200", "201", "202"}
-    assert method != "post" or "request" in statuses
+    assert method != "post" or "request" in statuses or path.endswith("/dismiss")
     for status, media_type, content in found:
         if content["schema"].get("format") == "binary":
             continue
