@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Literal
@@ -65,11 +66,10 @@ def configuration_of(settings: Settings) -> Configuration:
     )
 
 
-def memory_mart(settings: Settings, engine: Engine) -> Mart:
+def memory_mart(settings: Settings, engine: Engine, with_bots: bool = False) -> Mart:
     """An empty mart in memory, of the settings' configuration."""
-    return Mart(
-        None, engine, configuration_of(settings), settings.mart_memory, settings.mart_threads
-    )
+    configuration = replace(configuration_of(settings), with_bots=with_bots)
+    return Mart(None, engine, configuration, settings.mart_memory, settings.mart_threads)
 
 
 def identifier_reader(settings: Settings) -> IdentifierReader:
@@ -118,7 +118,11 @@ def make_parts(settings: Settings, role: Role, clock: Callable[[], datetime]) ->
         mart=mart,
         follower=Follower(mart, settings.follow_interval.total_seconds()),
         desk=ReportDesk(
-            mart, engine, settings.rate_max_age_days, lambda: memory_mart(settings, engine)
+            mart,
+            engine,
+            settings.rate_max_age_days,
+            lambda: memory_mart(settings, engine),
+            lambda: memory_mart(settings, engine, with_bots=True),
         ),
         reader=identifier_reader(settings),
         judge=judge_of(settings),

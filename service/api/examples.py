@@ -82,6 +82,7 @@ META: Any = {
     "fresh_to": "2026-03-31T23:59:58Z",
     "coverage": {"value": 1.0, "conversions": 1.0, "spend": 1.0},
     "not_convertible": [],
+    "include": [],
     "excluded": [],
 }
 ATTRIBUTION: Any = {

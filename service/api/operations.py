@@ -16,6 +16,7 @@ from service.ledger.intake import list_sources
 from service.ledger.migrate import is_current
 
 router = APIRouter(tags=["operations"])
+GPC_SINCE = "2026-11-25"
 
 
 @readable(
@@ -128,6 +129,18 @@ class _State:
             refused,
             *(GaugeMetricFamily(name, text, value) for name, (text, value) in gauges.items()),
         ]
+
+
+@readable(
+    router,
+    "/.well-known/gpc.json",
+    summary="Whether Global Privacy Control is honoured",
+    responses=described({"gpc": True, "lastUpdate": GPC_SINCE}),
+)
+def get_gpc(request: Request, parts: NeedsParts) -> Response:
+    """By W3C's Global Privacy Control; what that means is the deployment's `THROUGHLINE_CONSENT`."""
+    honoured = parts.settings.consent != "ignore"
+    return respond(request, {"gpc": honoured, "lastUpdate": GPC_SINCE}, item_rows, "json")
 
 
 @readable(

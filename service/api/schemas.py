@@ -103,6 +103,7 @@ _EMPTY: dict[str, Any] = {
     "rejected": {"index": 1, "code": "bad_url", "field": "page.url", "detail": "…"},
     "not_convertible": {"kind": "revenue", "currency": "KZT", "amount": 700, "count": 1},
     "marks": "public",
+    "include": "bots",
     "excluded": {"reason": "bot", "facts": 1},
     "reasons": {"reason": "no_touchpoint", "conversions": 1, "value": 80},
 }

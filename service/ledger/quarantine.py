@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, update
 from sqlmodel import Session, col, func, select
 
 from service.kit.db import reading
-from service.kit.errors import Conflict, NotFound
+from service.kit.errors import Conflict, NotFound, Refusal
 from service.kit.time import iso, to_micros
 from service.ledger.append import Batch, NewFact, Receipt, count_facts, take_facts
 from service.ledger.counting import Tally, newest
@@ -124,7 +124,7 @@ def append_replayed(
     """Take the facts that a quarantined item gave, all or none, and end it.
 
     Returns an empty receipt where another replay ended it first.
-    Raises NotFound; Conflict where a fact's id was used before with other content.
+    Raises NotFound; Refusal where a fact's id was used before with other content.
     """
     with engine.begin() as connection:
         row = _lock(connection, item_id)
@@ -132,7 +132,7 @@ def append_replayed(
             return Receipt()
         (receipt,) = take_facts(connection, [Batch(facts)])
         if receipt.refused:
-            raise Conflict("conflict", f"{receipt.refused[0].detail} The item stays.")
+            raise Refusal("conflict", "id", f"{receipt.refused[0].detail} The item stays.")
         tally = Tally()
         newest_at = newest(fact.occurred_at for fact in facts)
         count_facts(tally, row.source_id, receipt, None, newest_at)

@@ -22,6 +22,7 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str], int]] = {
     ("get", "/livez"): (ANYBODY, 200),
     ("get", "/readyz"): (ANYBODY, 200),
     ("get", "/metrics"): (ANYBODY, 200),
+    ("get", "/.well-known/gpc.json"): (ANYBODY, 200),
     ("post", "/v1/events"): (SENDERS, 202),
     ("post", "/v1/spend"): (frozenset({"facts"}), 202),
     ("post", "/v1/rates"): (frozenset({"facts"}), 202),
