@@ -108,15 +108,22 @@ def make_parts(settings: Settings, role: Role, clock: Callable[[], datetime]) ->
     configuration = configuration_of(settings)
     path = None if role == "collect" else settings.mart_file
     mart = Mart(path, engine, configuration, settings.mart_memory, settings.mart_threads)
+    hooks = HookRing(engine)
+    follower = Follower(mart, settings.follow_interval.total_seconds())
+
+    def changed() -> None:
+        hooks.forget()
+        follower.hint()
+
     return Parts(
         settings=settings,
         clock=clock,
         engine=engine,
         keys=KeyRing(engine),
-        hooks=HookRing(engine),
+        hooks=hooks,
         writer=Writer(engine, settings.queue_facts, settings.commit_facts),
         mart=mart,
-        follower=Follower(mart, settings.follow_interval.total_seconds()),
+        follower=follower,
         desk=ReportDesk(
             mart,
             engine,
@@ -126,7 +133,7 @@ def make_parts(settings: Settings, role: Role, clock: Callable[[], datetime]) ->
         ),
         reader=identifier_reader(settings),
         judge=judge_of(settings),
-        mender=make_mender(settings, engine, clock),
+        mender=replace(make_mender(settings, engine, clock), changed=changed),
         refused=RefusedRequests(),
         visitors=Visitors(lambda day: salt_of(engine, day)),
         signin=sign_in(settings, clock),

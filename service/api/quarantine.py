@@ -143,7 +143,6 @@ def post_replay_many(
         asked.limit,
         asked.after,
     )
-    parts.follower.hint()
     answer = {
         "items": done.items,
         "accepted": done.accepted,
@@ -175,7 +174,6 @@ def post_replay(
     """Read the item again, or the message given in its place, as if it had arrived when the item
     did. What cannot be taken is answered 422 and stays; replaying again changes nothing."""
     told = parts.mender.replay(item_id, asked.message)
-    parts.follower.hint()
     return respond(request, told, item_rows, "json")
 
 

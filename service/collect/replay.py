@@ -62,7 +62,8 @@ class Replayed:
 
 @dataclass(frozen=True)
 class Mender:
-    """Whoever replays, dismisses and maps, for one deployment."""
+    """Whoever replays, dismisses and maps, for one deployment; `changed` is called after facts were
+    stored or options changed."""
 
     engine: Engine
     reader: IdentifierReader
@@ -71,6 +72,7 @@ class Mender:
     max_bytes: int
     policy: Policy = "honour"
     judge: Judge = field(default_factory=Judge)
+    changed: Callable[[], None] = lambda: None
 
     def replay(self, item_id: int, message: Any = None) -> dict[str, Any]:
         """Read one item again, or the message given in its place, and store what comes of it.
@@ -89,6 +91,7 @@ class Mender:
             return _told(item_id, item["outcome"])
         facts = self.facts_of(item, message)
         receipt = append_replayed(self.engine, item_id, facts, self.clock())
+        self.changed()
         ended = find_quarantined(self.engine, item_id)
         return _told(
             item_id, ended["outcome"], receipt.accepted, receipt.duplicates, receipt.watermark
@@ -232,6 +235,7 @@ class Mender:
         options = validated(hook["kind"], {**hook["options"], "stages": stages})
         told = options.model_dump(exclude_defaults=True)
         write_setting(self.engine, setting_of(hook["id"]), told, self.clock(), author)
+        self.changed()
         return status
 
 
