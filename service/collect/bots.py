@@ -44,17 +44,27 @@ class Judge:
 
     def flag(self, user_agent: str | None, referrer: str | None) -> Flag | None:
         """What the visit is flagged as, None for one that is taken for a person's."""
-        if is_bot(user_agent):
+        if user_agent and _known(user_agent):
             return "bot"
-        if referrer and (host := host_of(referrer)):
-            if _within(host, _listed("spam")) or _within(host, self.more_spam):
-                return "spam"
-            if self.data_centres and _within(host, _listed("data_centre_hosts")):
-                return "bot"
+        if referrer:
+            # The site alone: it is one of few, where addresses are many.
+            site = "/".join(referrer.split("/", 3)[:3])
+            if found := _flag_of_site(site, self.more_spam, self.data_centres):
+                return found
         if self.data_centres and user_agent:
             agent = user_agent.lower()
             return "bot" if any(word in agent for word in _listed("data_centre_agents")) else None
         return None
+
+
+@lru_cache(maxsize=16_384)
+def _flag_of_site(site: str, more_spam: frozenset[str], data_centres: bool) -> Flag | None:
+    host = host_of(site)
+    if host is None:
+        return None
+    if _within(host, _listed("spam")) or _within(host, more_spam):
+        return "spam"
+    return "bot" if data_centres and _within(host, _listed("data_centre_hosts")) else None
 
 
 def _within(host: str, hosts: Collection[str]) -> bool:

@@ -33,6 +33,7 @@ EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 TRUSTED_AHEAD = timedelta(hours=1)
 REPAIRED_AHEAD = timedelta(hours=23)
 PLAIN_JUDGE = Judge()
+_NOTHING_SAID = (None, None, "honour")
 DIMENSIONS = ("source", "medium", "campaign", "campaign_id", "content", "term")
 
 
@@ -81,7 +82,10 @@ def to_fact(item: Any, index: int, sender: Sender, claimed_at: str | None = None
         payload["claimed_at"] = claim
     context = event.context
     said = context.consent if context else None
-    denied = is_denied(event.type, said, sender.policy, sender.is_public, sender.signal)
+    # Most say nothing, under the policy that most have.
+    denied = (said, sender.signal, sender.policy) != _NOTHING_SAID and is_denied(
+        event.type, said, sender.policy, sender.is_public, sender.signal
+    )
     if not denied:
         _add_people(payload, event, sender)
     _WRITERS.get(event.type, _write_plain)(payload, event, index, sender)
@@ -90,10 +94,12 @@ def to_fact(item: Any, index: int, sender: Sender, claimed_at: str | None = None
     if denied:
         identifier = unlinked_id(sender.caller.source_id, event.id)
         forget_person(payload, identifier, _values(event, sender))
-    flag = sender.judge.flag(context.user_agent if context else None, _referrer(event))
-    if flag:
+    flags: tuple[str, ...] = ("consent_denied",) if denied else ()
+    part = event.page or event.touch
+    agent, referrer = context.user_agent if context else None, part.referrer if part else None
+    if flag := sender.judge.flag(agent, referrer):
         payload[flag] = True
-    flags = (*((flag,) if flag else ()), *(("consent_denied",) if denied else ()))
+        flags = (flag, *flags)
     return NewFact(
         source_id=sender.caller.source_id,
         fact_id=event.id,
@@ -104,11 +110,6 @@ def to_fact(item: Any, index: int, sender: Sender, claimed_at: str | None = None
         index=index,
         flags=flags,
     )
-
-
-def _referrer(event: Event) -> str | None:
-    part = event.page or event.touch
-    return part.referrer if part else None
 
 
 def _values(event: Event, sender: Sender) -> list[str]:
