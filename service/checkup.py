@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -10,7 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service.journeys.build import Configuration
 from service.kit.db import is_sqlite, make_engine, reading
-from service.ledger.keys import list_sources
+from service.ledger.counting import ENDED
+from service.ledger.intake import list_sources
 from service.ledger.migrate import is_current
 from service.ledger.read import last_seq
 from service.settings import Settings
@@ -44,10 +46,11 @@ def checkup(settings: Settings) -> Iterator[Check]:
     yield _durability(engine, settings)
     yield _secret(settings)
     yield _mart(engine, settings)
+    sources = list_sources(engine, datetime.now(UTC))
     refused = {
-        code: sum(s["outcomes"].get(code, 0) for s in list_sources(engine))
-        for code in sorted({c for s in list_sources(engine) for c in s["outcomes"]})
-        if code not in ("accepted", "duplicate")
+        code: sum(s["outcomes"].get(code, 0) for s in sources)
+        for code in sorted({c for s in sources for c in s["outcomes"]})
+        if code not in ENDED
     }
     shown = ", ".join(f"{count:,} {code}" for code, count in refused.items()) or "nothing refused"
     yield Check("quarantine", True, shown)

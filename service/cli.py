@@ -22,7 +22,15 @@ from service.kit.log import configure_log
 from service.ledger.keys import create_key, list_keys, revoke_key
 from service.ledger.migrate import is_current, migrate
 from service.ledger.read import last_seq
-from service.main import Role, configuration_of, create_app, identifier_reader, memory_mart, sign_in
+from service.main import (
+    Role,
+    configuration_of,
+    create_app,
+    identifier_reader,
+    make_mender,
+    memory_mart,
+    sign_in,
+)
 from service.settings import Settings
 
 app = typer.Typer(
@@ -98,7 +106,7 @@ def serve(
     )
     _suit_many_threads()
     if role != "collect":
-        link = sign_in(settings, _now).new_link(settings.public_url)
+        link = sign_in(settings, _now).new_link(settings.public_url, admin=True)
         say.print(f"Dashboard: {settings.public_url}/", soft_wrap=True)
         say.print(f"Sign in once, within 24 hours: {link}", soft_wrap=True)
     else:
@@ -118,10 +126,14 @@ def _suit_many_threads() -> None:
 
 
 @app.command(name="sign-in")
-def sign_in_link() -> None:
+def sign_in_link(
+    admin: Annotated[
+        bool, typer.Option(help="For an administrator, who may replay and dismiss refused items.")
+    ] = False,
+) -> None:
     """Print a new one-time sign-in link for the dashboard."""
     settings = _settings()
-    typer.echo(sign_in(settings, _now).new_link(settings.public_url))
+    typer.echo(sign_in(settings, _now).new_link(settings.public_url, admin))
 
 
 @app.command(name="migrate")
@@ -249,6 +261,42 @@ def import_command(
         say.print(
             f"{sum(receipt['rejected'].values()):,} items were refused; they are in the quarantine."
         )
+
+
+@app.command()
+def replay(
+    source: Annotated[str | None, typer.Option(help="Of this sender.")] = None,
+    code: Annotated[str | None, typer.Option(help="Refused with this code.")] = None,
+    item: Annotated[
+        list[int] | None, typer.Option("--id", help="This item; may be repeated.")
+    ] = None,
+    put: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="path=value to put into each message; may be repeated."),
+    ] = None,
+    remove: Annotated[
+        list[str] | None,
+        typer.Option(help="Path to take out of each message; may be repeated."),
+    ] = None,
+) -> None:
+    """Read quarantined items again, mended alike; prints what became of them as JSON.
+
+    A value is JSON where it can be read as such (12.5, true, {"a": 1}), else text. Exits with 1 when
+    items are still refused.
+    """
+    if not (source or code or item):
+        say.print("Say which: --source, --code, --id.")
+        raise typer.Exit(2)
+    settings = _settings()
+    mender = make_mender(settings, _ledger(settings), _now)
+    with _progress() as bar:
+        task = bar.add_task("Replay", total=None)
+        done = loading.replay_all(
+            mender, source, code, item, loading.replacements(put or []), remove or [],
+            lambda items: bar.update(task, completed=items),
+        )  # fmt: skip
+    typer.echo(orjson.dumps(done, option=orjson.OPT_INDENT_2).decode())
+    raise typer.Exit(int(done.refused > 0))
 
 
 @app.command()

@@ -1,11 +1,12 @@
 """Bulk ways into the ledger beside HTTP: the demo world and file imports, over the same pipeline."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast, get_args
 
+import orjson
 from sqlalchemy import Engine
 
 from service.collect.identifiers import IdentifierReader
@@ -15,6 +16,7 @@ from service.collect.intake import collect
 from service.collect.mapping import Kind, parse_mapping
 from service.collect.native import Sender
 from service.collect.rates import to_rate_fact
+from service.collect.replay import SHOWN, Mender, Replayed
 from service.collect.rows import Reading
 from service.collect.spend import collect_spend
 from service.demo.world import World, build_world
@@ -125,3 +127,44 @@ def import_into(
         state_folder,
         resume,
     )
+
+
+def replacements(given: Sequence[str]) -> dict[str, Any]:
+    """`path=value` each, as values by path. Raises Refusal."""
+    found: dict[str, Any] = {}
+    for text in given:
+        path, separator, value = text.partition("=")
+        if not separator:
+            raise Refusal(
+                "bad_path", text[:200], "write it as path=value, such as deal.currency=EUR"
+            )
+        try:
+            found[path] = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            found[path] = value
+    return found
+
+
+def replay_all(
+    mender: Mender,
+    source: str | None,
+    code: str | None,
+    ids: Sequence[int] | None,
+    replace: Mapping[str, Any],
+    remove: Sequence[str],
+    progress: Callable[[int], None] = lambda _: None,
+) -> Replayed:
+    """Replay all that is chosen, however much; see `collect.replay.Mender.replay_many`."""
+    total = Replayed()
+    after: int | None = 0
+    while after is not None:
+        done = mender.replay_many(ids or None, source, code, replace, remove, after=after)
+        total.items += done.items
+        total.accepted += done.accepted
+        total.duplicates += done.duplicates
+        total.refused += done.refused
+        total.reasons += done.reasons[: SHOWN - len(total.reasons)]
+        total.watermark = max(total.watermark, done.watermark)
+        progress(total.items + total.refused)
+        after = done.next
+    return total

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Literal
@@ -11,13 +12,16 @@ from sqlalchemy import Engine
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import Receive, Scope, Send
 
-from service.api import admin, exports, hooks, ingest, operations, reads
+from service.api import admin, exports, hooks, ingest, operations, quarantine, reads
 from service.api.docs import mount_docs, openapi_of
 from service.api.errors import install_errors
 from service.api.parts import Parts
+from service.api.refused import RefusedRequests
 from service.api.senders import create_senders
+from service.collect.bots import Judge, read_hosts
 from service.collect.fetching import Fetcher, Reading
 from service.collect.identifiers import IdentifierReader
+from service.collect.replay import Mender
 from service.collect.visitors import Visitors
 from service.journeys.build import Configuration
 from service.journeys.follow import Follower
@@ -66,11 +70,10 @@ def configuration_of(settings: Settings) -> Configuration:
     )
 
 
-def memory_mart(settings: Settings, engine: Engine) -> Mart:
+def memory_mart(settings: Settings, engine: Engine, with_bots: bool = False) -> Mart:
     """An empty mart in memory, of the settings' configuration."""
-    return Mart(
-        None, engine, configuration_of(settings), settings.mart_memory, settings.mart_threads
-    )
+    configuration = replace(configuration_of(settings), with_bots=with_bots)
+    return Mart(None, engine, configuration, settings.mart_memory, settings.mart_threads)
 
 
 def identifier_reader(settings: Settings) -> IdentifierReader:
@@ -79,6 +82,25 @@ def identifier_reader(settings: Settings) -> IdentifierReader:
         settings.derived_secret("identifiers"),
         settings.phone_region or None,
         advertising_hashes=settings.advertising_hashes,
+    )
+
+
+def judge_of(settings: Settings) -> Judge:
+    """How visits are judged. Raises OSError for a list that cannot be read."""
+    more = read_hosts(settings.spam_referrers) if settings.spam_referrers else frozenset[str]()
+    return Judge(more, settings.data_centres)
+
+
+def make_mender(settings: Settings, engine: Engine, clock: Callable[[], datetime]) -> Mender:
+    """Whoever replays the quarantine, in the service and on the command line."""
+    return Mender(
+        engine=engine,
+        reader=identifier_reader(settings),
+        clock=clock,
+        currency=settings.currency,
+        max_bytes=settings.max_event_bytes,
+        policy=settings.consent,
+        judge=judge_of(settings),
     )
 
 
@@ -95,14 +117,20 @@ def make_parts(settings: Settings, role: Role, clock: Callable[[], datetime]) ->
     path = None if role == "collect" else settings.mart_file
     mart = Mart(path, engine, configuration, settings.mart_memory, settings.mart_threads)
     writer = Writer(engine, settings.queue_facts, settings.commit_facts)
-    follower = Follower(mart, settings.follow_interval.total_seconds())
     reader = identifier_reader(settings)
+    hook_ring = HookRing(engine)
+    follower = Follower(mart, settings.follow_interval.total_seconds())
+
+    def changed() -> None:
+        hook_ring.forget()
+        follower.hint()
+
     return Parts(
         settings=settings,
         clock=clock,
         engine=engine,
         keys=KeyRing(engine),
-        hooks=HookRing(engine),
+        hooks=hook_ring,
         writer=writer,
         fetcher=Fetcher(
             engine,
@@ -115,9 +143,16 @@ def make_parts(settings: Settings, role: Role, clock: Callable[[], datetime]) ->
         mart=mart,
         follower=follower,
         desk=ReportDesk(
-            mart, engine, settings.rate_max_age_days, lambda: memory_mart(settings, engine)
+            mart,
+            engine,
+            settings.rate_max_age_days,
+            lambda: memory_mart(settings, engine),
+            lambda: memory_mart(settings, engine, with_bots=True),
         ),
         reader=reader,
+        judge=judge_of(settings),
+        mender=replace(make_mender(settings, engine, clock), changed=changed),
+        refused=RefusedRequests(),
         visitors=Visitors(lambda day: salt_of(engine, day)),
         outbound=lambda: outbound_client(settings.allow_private_addresses),
         signin=sign_in(settings, clock),
@@ -191,6 +226,7 @@ def create_app(
         app.include_router(admin.router)
         app.include_router(exports.router)
         app.include_router(hooks.router)
+        app.include_router(quarantine.router)
         mount_docs(app)
         mount_web(app)
     app.add_middleware(GzipAnswers, minimum_size=2048)

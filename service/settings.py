@@ -6,6 +6,7 @@ import secrets
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from phonenumbers import SUPPORTED_REGIONS
@@ -61,6 +62,17 @@ class Settings(BaseSettings):
     rate_max_age_days: int = Field(
         7, description="Days an exchange rate stays good when its own day has none.", ge=0
     )
+    consent: Literal["ignore", "honour", "require"] = Field(
+        "honour",
+        description="Visitors' consent: ignore (signals are not looked at), honour (whoever "
+        "declined is counted and not recognised), require (so is whoever did not agree).",
+    )
+    spam_referrers: Path | None = Field(
+        None, description="File of further referrer hosts that are spam, one a line."
+    )
+    data_centres: bool = Field(
+        False, description="Also take visits from rented machines for those of robots."
+    )
     max_body_bytes: int = Field(
         5 * 2**20, description="Largest request body, bytes, before and after gunzip.", ge=1024
     )
@@ -112,6 +124,13 @@ class Settings(BaseSettings):
         if value and value.upper() not in SUPPORTED_REGIONS:
             raise ValueError(f"{value!r} is not an ISO 3166 country code; write it like PL")
         return value.upper()
+
+    @field_validator("spam_referrers")
+    @classmethod
+    def _readable_file(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError(f"{value} is no file")
+        return value
 
     @field_validator("secret")
     @classmethod

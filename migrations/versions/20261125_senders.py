@@ -28,7 +28,9 @@ def upgrade() -> None:
     )
     op.add_column("quarantine", sa.Column("replayed_at", sa.BigInteger(), nullable=True))
     op.add_column("quarantine", sa.Column("outcome", sa.Text(), nullable=True))
+    op.add_column("quarantine", sa.Column("marks", sa.Text(), nullable=False, server_default=""))
     op.add_column("intake_counts", sa.Column("last_at", sa.BigInteger(), nullable=True))
+    op.add_column("intake_counts", sa.Column("newest_at", sa.BigInteger(), nullable=True))
     op.create_table(
         "intake_hours",
         _source(),

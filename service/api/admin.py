@@ -1,13 +1,14 @@
-"""Sources, keys and the quarantine."""
+"""Sources and keys."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.responses import Response
 
-from service.api import examples
-from service.api.asking import LIMIT, KnownNames, limit_of, parameters, whole_number
+from service.api import examples, examples_quarantine
+from service.api.asking import KnownNames
 from service.api.auth import Admin, SourceReader
 from service.api.formats import item_rows, readable, respond
 from service.api.ingest import body_bytes
@@ -21,11 +22,10 @@ from service.api.schemas import (
     schema_of_model,
 )
 from service.collect.body import parse_json
-from service.collect.intake import storable
 from service.collect.refusals import refusal_of
 from service.kit.time import iso, to_micros
-from service.ledger.keys import create_key, list_keys, list_sources, revoke_key
-from service.ledger.quarantine import list_quarantine
+from service.ledger.intake import list_sources
+from service.ledger.keys import create_key, list_keys, revoke_key
 
 router = APIRouter(tags=["administration"])
 
@@ -56,43 +56,16 @@ KeyId = Annotated[int, Path(ge=1, lt=2**31, description="Of `/v1/keys`.", exampl
     router,
     "/v1/sources",
     summary="Senders of facts",
-    responses=described(examples.SOURCES, *READING),
+    responses=described(examples_quarantine.SOURCES, *READING),
 )
 def get_sources(
     request: Request, caller: SourceReader, known: KnownNames, parts: NeedsParts
 ) -> Response:
-    """Every source with how many of its items were accepted, duplicates, or refused, by code."""
-    items = [_timed(s) for s in list_sources(parts.engine)]
+    """How every source is doing: what became of its items, by outcome, which add up to `received`;
+    robots, spam and visitors who declined among the accepted; items of each of the last 24 hours;
+    and how far a scheduled pull has come, where there is one."""
+    items = [_timed(s) for s in list_sources(parts.engine, parts.clock())]
     return respond(request, {"items": items}, item_rows, "json")
-
-
-@readable(
-    router,
-    "/v1/quarantine",
-    summary="What was not taken",
-    openapi_extra=parameters(
-        "min_watermark",
-        source=("Name of the source.", "website", {"type": "string"}),
-        code=("Code of the refusal.", "conflict", {"type": "string"}),
-        limit=LIMIT,
-        cursor=("The `next` of the page before.", 1, {"type": "integer", "minimum": 0}),
-    ),
-    responses=described(examples.QUARANTINE, *READING),
-)
-def get_quarantine(
-    request: Request, caller: Admin, known: KnownNames, parts: NeedsParts
-) -> Response:
-    """Refused items with reason and content, newest first."""
-    before = known.get("cursor")
-    answer = list_quarantine(
-        parts.engine,
-        limit_of(request, 50),
-        whole_number(before, "cursor", 0, 2**62) if before else None,
-        # PostgreSQL takes no NUL, not even to look for one.
-        storable(known["source"]) if "source" in known else None,
-        storable(known["code"]) if "code" in known else None,
-    )
-    return respond(request, answer, item_rows, "json")
 
 
 @readable(router, "/v1/keys", summary="Keys", responses=described(examples.KEYS, *READING))
@@ -142,6 +115,10 @@ def delete_key(key_id: KeyId, caller: Admin, parts: NeedsParts) -> Response:
 
 def _timed(row: dict[str, Any]) -> dict[str, Any]:
     return {
-        name: iso(to_micros(value)) if name.endswith("_at") and value is not None else value
+        name: iso(to_micros(value))
+        if isinstance(value, datetime)
+        else _timed(value)
+        if isinstance(value, dict)
+        else value
         for name, value in row.items()
     }

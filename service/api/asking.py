@@ -52,6 +52,11 @@ _COMMON: dict[str, Described] = {
         {"type": "string", "enum": list(SCOPES)},
     ),
     "group_by": (f"Comma list of {', '.join(GROUPS)}.", "channel", {"type": "string"}),
+    "include": (
+        "`bots`: robots and spam count like everybody.",
+        "bots",
+        {"type": "string", "enum": ["bots"]},
+    ),
     "as_of": (
         "Answer as of an earlier watermark or instant.",
         123,

@@ -61,6 +61,8 @@ def install_errors(app: FastAPI) -> None:
 
     async def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, ThroughlineError)
+        if "collect" in getattr(request.scope.get("route"), "tags", ()):
+            request.app.state.parts.refused.add(error.code)
         return problem_of(error, cors_of(request))
 
     async def http(request: Request, error: Exception) -> Response:

@@ -82,6 +82,7 @@ META: Any = {
     "fresh_to": "2026-03-31T23:59:58Z",
     "coverage": {"value": 1.0, "conversions": 1.0, "spend": 1.0},
     "not_convertible": [],
+    "include": [],
     "excluded": [],
 }
 ATTRIBUTION: Any = {
@@ -332,31 +333,6 @@ PERSON: Any = {
 MODELS: Any = {
     "models": [model for model in describe_models() if model["name"] == "linear"],
     "channels": [channel for channel in describe_channels() if channel["id"] == "paid_search"],
-}
-SOURCES: Any = {
-    "items": [
-        {
-            "id": 1,
-            "name": "website",
-            "created_at": "2026-03-01T09:00:00Z",
-            "outcomes": {"accepted": 2},
-        }
-    ]
-}
-QUARANTINE: Any = {
-    "items": [
-        {
-            "id": 1,
-            "source": "website",
-            "received_at": "2026-03-01T10:00:00Z",
-            "code": "conflict",
-            "field": "id",
-            "detail": "id 'evt-1' was already used with other content; the first stays.",
-            "fact_id": "evt-1",
-            "raw": "{}",
-        }
-    ],
-    "next": None,
 }
 KEY: Any = {
     "id": 1,

@@ -1,8 +1,6 @@
 """Hooks: what their senders post, and how they are made, listed, changed and ended."""
 
-import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated, Any, TypeVar
 
@@ -19,6 +17,7 @@ from service.api.errors import problem_of
 from service.api.formats import item_rows, readable, respond
 from service.api.ingest import body_bytes, store
 from service.api.parts import NeedsParts, Parts, parts_of
+from service.api.refused import counted_for
 from service.api.schemas import (
     READING,
     SENDING,
@@ -43,7 +42,6 @@ from service.collect.native import Sender
 from service.collect.refusals import refusal_of
 from service.kit.errors import NotFound, ThroughlineError, Unavailable
 from service.kit.time import iso, to_micros
-from service.ledger.append import Batch
 from service.ledger.hooks import Hooked, create_hook, end_hook, find_hook, list_hooks, set_options
 
 router = APIRouter(tags=["administration"])
@@ -84,20 +82,22 @@ async def receive(request: Request, hook_key: str, place: str) -> Response:
         call = await call_of(request, parts, wire.max_bytes)
         options = validated(hooked.kind, hooked.options)
         call = replace(call, options=options, public_url=parts.settings.public_url)
-        wire.verify(call, options)
+        with counted_for(parts, hooked.caller):
+            wire.verify(call, options)
+            messages = wire.messages(call)
         sender = Sender(
             hooked.caller,
             parts.clock(),
             parts.reader,
             options=options,
             currency=parts.settings.currency,
+            judge=parts.judge,
         )
-        messages = wire.messages(call)
         batch = collect_messages(messages, sender, wire, parts.settings.max_event_bytes)
         await _keep_errands(parts, hooked, wire.errands(call) if wire.errands else ())
         receipt = await store(parts, batch)
     except ThroughlineError as error:
-        await _count(parts, hooked.caller.source_id, error)
+        parts.refused.add(error.code)
         reply = wire.refuse(call, error) if wire.refuse else None
         if reply is None:
             return problem_of(error)
@@ -119,14 +119,6 @@ async def _keep_errands(parts: Parts, hooked: Hooked, errands: Sequence[Errand])
             "ledger_unavailable", "The ledger cannot be written; send again.", 2
         ) from None
     parts.fetcher.hint()
-
-
-async def _count(parts: Parts, source_id: int, error: ThroughlineError) -> None:
-    """Remember that a request was refused as a whole, under its reason."""
-    if isinstance(error, Unavailable):
-        return
-    with suppress(Unavailable):
-        await asyncio.wrap_future(parts.writer.submit(Batch((), (), [(source_id, error.code)])))
 
 
 def parameters_of(query: dict[str, tuple[str, str]]) -> list[dict[str, Any]]:

@@ -12,8 +12,10 @@ from service.api import examples
 from service.api.auth import Collector, Server
 from service.api.cors import NATIVE, cors_of, preflight
 from service.api.parts import NeedsParts, Parts
+from service.api.refused import counted_for
 from service.api.schemas import SENDING, body_of, described, many_of, schema_of
 from service.collect.body import BOM, parse_items, read_body
+from service.collect.consent import request_says
 from service.collect.intake import collect, receipt_dict, receipt_status
 from service.collect.native import Sender
 from service.collect.rates import RateLine, collect_rates
@@ -51,13 +53,27 @@ async def body_bytes(request: Request, parts: Parts, limit: int = 2**63) -> byte
         ) from None
 
 
-def sender_of(caller: Caller, parts: Parts) -> Sender:
-    return Sender(caller, parts.clock(), parts.reader, currency=parts.settings.currency)
+def sender_of(caller: Caller, parts: Parts, request: Request) -> Sender:
+    """Who sends; of a public key's request also what the visitor's browser says of consent."""
+    signal = None
+    if not caller.may("facts"):
+        headers = request.headers
+        query = request.query_params
+        signal = request_says(headers.getlist("sec-gpc"), headers.get("dnt", ""), query)
+    return Sender(
+        caller,
+        parts.clock(),
+        parts.reader,
+        currency=parts.settings.currency,
+        policy=parts.settings.consent,
+        signal=signal,
+        judge=parts.judge,
+    )
 
 
 async def store(parts: Parts, batch: Batch) -> Receipt:
     """Write the batch; returns once it is on disk. An empty batch is answered at once."""
-    if not batch.facts and not batch.refused and not batch.counted:
+    if not batch.facts and not batch.refused and not batch.ignored:
         return Receipt(watermark=parts.writer.watermark)
     receipt = await asyncio.wrap_future(parts.writer.submit(batch))
     parts.follower.hint()
@@ -84,8 +100,9 @@ def answer(request: Request, receipt: Receipt, sender: Sender) -> Response:
 async def post_events(request: Request, caller: Collector, parts: NeedsParts) -> Response:
     """One event, an array of events, or NDJSON; gzip allowed. Answers after the facts are on disk:
     202, or 200 if all were duplicates, 422 if all were rejected; the body says what became of each."""
-    sender = sender_of(caller, parts)
-    items = parse_items(await body_bytes(request, parts), parts.settings.max_events)
+    sender = sender_of(caller, parts, request)
+    with counted_for(parts, caller):
+        items = parse_items(await body_bytes(request, parts), parts.settings.max_events)
     batch = collect(items, sender, parts.settings.max_event_bytes)
     return answer(request, await store(parts, batch), sender)
 
@@ -104,8 +121,9 @@ async def post_events(request: Request, caller: Collector, parts: NeedsParts) ->
 )
 async def post_spend(request: Request, caller: Server, parts: NeedsParts) -> Response:
     """Spend lines as JSON, NDJSON or CSV; posting a line's day again restates it."""
-    sender = sender_of(caller, parts)
-    items = await _lines(request, parts, "spend")
+    sender = sender_of(caller, parts, request)
+    with counted_for(parts, caller):
+        items = await _lines(request, parts, "spend")
     batch = collect_spend(items, sender, parts.settings.max_event_bytes)
     return answer(request, await store(parts, batch), sender)
 
@@ -125,8 +143,9 @@ async def post_spend(request: Request, caller: Server, parts: NeedsParts) -> Res
 async def post_rates(request: Request, caller: Server, parts: NeedsParts) -> Response:
     """Dated exchange rates, units of `quote` for one unit of `base`; they go before the bundled
     European Central Bank history. Posting a day again restates it."""
-    sender = sender_of(caller, parts)
-    items = await _lines(request, parts, "rates")
+    sender = sender_of(caller, parts, request)
+    with counted_for(parts, caller):
+        items = await _lines(request, parts, "rates")
     batch = collect_rates(items, sender, parts.settings.max_event_bytes)
     return answer(request, await store(parts, batch), sender)
 

@@ -12,10 +12,11 @@ from service.api.parts import NeedsParts, Parts
 from service.api.schemas import described
 from service.kit.db import reading
 from service.kit.log import log
-from service.ledger.keys import list_sources
+from service.ledger.intake import list_sources
 from service.ledger.migrate import is_current
 
 router = APIRouter(tags=["operations"])
+GPC_SINCE = "2026-11-25"
 
 
 @readable(
@@ -80,9 +81,31 @@ class _State:
             "Items received, by source and outcome.",
             labels=["source", "outcome"],
         )
-        for source in list_sources(self._parts.engine):
-            for outcome, count in source["outcomes"].items():
-                items.add_metric([source["name"], outcome], count)
+        flagged = CounterMetricFamily(
+            "throughline_flagged_items",
+            "Accepted items that are flagged, by source and flag.",
+            labels=["source", "flag"],
+        )
+        requests = CounterMetricFamily(
+            "throughline_source_refused_requests",
+            "Requests of a source that were refused as a whole, by code.",
+            labels=["source", "code"],
+        )
+        for source in list_sources(self._parts.engine, self._parts.clock()):
+            for family, counts in (
+                (items, source["outcomes"]),
+                (flagged, source["flagged"]),
+                (requests, source["refused_requests"]),
+            ):
+                for name, count in counts.items():
+                    family.add_metric([source["name"], name], count)
+        refused = CounterMetricFamily(
+            "throughline_refused_requests",
+            "Requests refused as a whole in this process, by code, whoever sent them.",
+            labels=["code"],
+        )
+        for code, count in self._parts.refused.counts().items():
+            refused.add_metric([code], count)
         status = self._parts.desk.status()
         gauges = {
             "throughline_ledger_watermark": (
@@ -101,8 +124,23 @@ class _State:
         }
         return [
             items,
+            flagged,
+            requests,
+            refused,
             *(GaugeMetricFamily(name, text, value) for name, (text, value) in gauges.items()),
         ]
+
+
+@readable(
+    router,
+    "/.well-known/gpc.json",
+    summary="Whether Global Privacy Control is honoured",
+    responses=described({"gpc": True, "lastUpdate": GPC_SINCE}),
+)
+def get_gpc(request: Request, parts: NeedsParts) -> Response:
+    """By W3C's Global Privacy Control; what that means is the deployment's `THROUGHLINE_CONSENT`."""
+    honoured = parts.settings.consent != "ignore"
+    return respond(request, {"gpc": honoured, "lastUpdate": GPC_SINCE}, item_rows, "json")
 
 
 @readable(

@@ -3,14 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import httpx
 from fastapi import Depends, Request
 from sqlalchemy import Engine
 
+from service.collect.bots import Judge
 from service.collect.fetching import Fetcher
 from service.collect.identifiers import IdentifierReader
+from service.collect.replay import Mender
 from service.collect.visitors import Visitors
 from service.journeys.follow import Follower
 from service.journeys.mart import Mart
@@ -19,6 +21,9 @@ from service.ledger.keys import KeyRing
 from service.ledger.writer import Writer
 from service.reports.desk import ReportDesk
 from service.settings import Settings
+
+if TYPE_CHECKING:
+    from service.api.refused import RefusedRequests
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,9 @@ class Parts:
     reader: IdentifierReader
     visitors: Visitors
     outbound: Callable[[], httpx.Client]
+    judge: Judge
+    mender: Mender
+    refused: "RefusedRequests"
     signin: Any
 
 

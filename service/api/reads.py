@@ -137,7 +137,9 @@ def get_journeys(request: Request, caller: Reader, question: Asked, parts: Needs
     router,
     "/v1/journeys/{conversion_id:path}",
     summary="One journey",
-    openapi_extra=parameters("currency", "model", "lookback", "scope", "as_of", "min_watermark"),
+    openapi_extra=parameters(
+        "currency", "model", "lookback", "scope", "include", "as_of", "min_watermark"
+    ),
     responses=described(examples.JOURNEY, *READING, 404, s404="no_such_conversion"),
 )
 def get_journey(
@@ -157,7 +159,9 @@ def get_journey(
     router,
     "/v1/conversions/{conversion_id:path}/explain",
     summary="Why each touchpoint got its credit",
-    openapi_extra=parameters("currency", "model", "lookback", "scope", "as_of", "min_watermark"),
+    openapi_extra=parameters(
+        "currency", "model", "lookback", "scope", "include", "as_of", "min_watermark"
+    ),
     responses=described(examples.EXPLAIN, *READING, 404, s404="no_such_conversion"),
 )
 def get_explain(

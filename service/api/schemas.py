@@ -92,7 +92,10 @@ def _as_text(example: Any, media_type: str) -> str:
 
 
 # Objects whose names are data.
-_FREE = frozenset({"parameters", "credit", "filters", "outcomes"})
+_COUNTS = ("outcomes", "flagged", "refused_requests")
+_FREE = frozenset({"parameters", "credit", "filters", *_COUNTS})
+# Objects that may be missing.
+_NULL = frozenset({"pull"})
 # What a row is called by depends on the question.
 _LABELS = ("channel", "source", "medium", "campaign", "content", "term", "touch_kind",
            "landing_page", "day", "week", "month")  # fmt: skip
@@ -101,6 +104,8 @@ _TEXT = {"type": ["string", "null"]}
 _EMPTY: dict[str, Any] = {
     "rejected": {"index": 1, "code": "bad_url", "field": "page.url", "detail": "…"},
     "not_convertible": {"kind": "revenue", "currency": "KZT", "amount": 700, "count": 1},
+    "marks": "public",
+    "include": "bots",
     "excluded": {"reason": "bot", "facts": 1},
     "reasons": {"reason": "no_touchpoint", "conversions": 1, "value": 80},
 }
@@ -115,13 +120,13 @@ def schema_of(value: Any, name: str = "") -> Schema:
         COMPONENTS["Meta"] = schema_of(value)
         return {"$ref": _REFERENCE.format(model="Meta")}
     if isinstance(value, dict) and name in _FREE:
-        inner = schema_of(next(iter(value.values()))) if name in ("credit", "outcomes") else {}
+        inner = schema_of(next(iter(value.values()))) if name in ("credit", *_COUNTS) else {}
         return {"type": "object", "additionalProperties": inner}
     if isinstance(value, dict):
         labels = _LABELS if name in ("rows", "points") and "path" not in value else ()
         fields = {k: schema_of(v, k) for k, v in value.items() if k not in labels}
         return {
-            "type": "object",
+            "type": ["object", "null"] if name in _NULL else "object",
             "properties": {**dict.fromkeys(labels, _TEXT), **fields},
             "required": list(fields),
         }

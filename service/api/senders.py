@@ -13,6 +13,7 @@ from service.api.cors import cors, preflight
 from service.api.errors import problem_of
 from service.api.ingest import body_bytes, sender_of, store
 from service.api.parts import Parts, parts_of
+from service.api.refused import counted_for
 from service.api.schemas import body_of, problems, schema_of
 from service.collect.formats import formats
 from service.collect.intake import collect_messages
@@ -72,15 +73,15 @@ async def receive(request: Request, wire: Format, endpoint: Endpoint) -> Respons
         key = endpoint.key(call)
         if key is None:
             raise Unauthenticated("no_key", "Send a key with the request; docs/senders says where.")
-        caller = demand(parts.keys.caller(key), *endpoint.scopes)
-        batch = collect_messages(
-            endpoint.messages(call),
-            sender_of(caller, parts),
-            wire,
-            parts.settings.max_event_bytes,
-        )
+        caller = parts.keys.caller(key)
+        with counted_for(parts, caller):
+            demand(caller, *endpoint.scopes)
+            messages = endpoint.messages(call)
+        sender = sender_of(caller, parts, request)
+        batch = collect_messages(messages, sender, wire, parts.settings.max_event_bytes)
         receipt = await store(parts, batch)
     except ThroughlineError as error:
+        parts.refused.add(error.code)
         if endpoint.always:
             return response_of(endpoint.answer(call, Receipt()), headers)
         reply = endpoint.refuse(call, error) if endpoint.refuse else None

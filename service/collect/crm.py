@@ -27,6 +27,14 @@ from service.kit.money import to_text
 LEAD_STAGES: Final = frozenset({"lead", "mql", "sql", "rejected"})
 
 
+class UnmappedStage(Refusal):
+    """The refusal of a status that nobody mapped; `statuses` as of the record."""
+
+    def __init__(self, refusal: Refusal, statuses: Sequence[str]) -> None:
+        super().__init__(refusal.code, refusal.field, refusal.detail)
+        self.statuses = statuses
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """One change of one object of a CRM.
@@ -114,12 +122,13 @@ def stage_of(record: Record, options: HookOptions) -> tuple[str, str]:
         return "", record.reason
     meaning = next((m for s in record.statuses if (m := options.stages.get(s))), record.meaning)
     if not meaning:
-        raise Refusal(
+        refusal = Refusal(
             "unmapped_stage",
             "stages",
             f"nothing says what the status {record.statuses[0][:80]!r} means; map it in the hook's "
             f"stages to one of {', '.join(OURS)}, then replay",
         )
+        raise UnmappedStage(refusal, record.statuses)
     stage, _, reason = meaning.partition(":")
     return stage, record.reason or reason
 

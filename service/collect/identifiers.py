@@ -20,6 +20,7 @@ from typing import Final
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
+from service.collect.consent import UNLINKED
 from service.kit.errors import Refusal
 
 MAX_CHARACTERS: Final = 1_000
@@ -152,6 +153,8 @@ class IdentifierReader:
                 f"{kind[:60]!a} is not a kind of identifier; use at most 40 lower-case letters,"
                 " digits and underscores, beginning with a letter, as in user_id or click:gclid",
             )
+        if kind == UNLINKED:
+            raise _bad(kind, "this kind is our own, for facts that belong to nobody; use another")
         text = _clean(kind, text)
         if not text:
             return Ignored.EMPTY

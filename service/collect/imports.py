@@ -159,6 +159,7 @@ class _Run:
         self._table, self._items, self._options, self._sender = table, rows, options, sender
         self._submit, self._progress, self._state = submit, progress, state
         self._read, self._is_restated = _reader(options.kind)
+        self._form = options.kind if options.kind in ("spend", "rates") else "native"
         self._totals = _Totals()
         self._facts: list[NewFact] = []
         self._refused: list[Refused] = []
@@ -202,7 +203,12 @@ class _Run:
         items = self._items.items(row)
         for item in items:
             batch = collect(
-                (item,), self._sender, self._options.max_bytes, self._read, first_index=row.line
+                (item,),
+                self._sender,
+                self._options.max_bytes,
+                self._read,
+                first_index=row.line,
+                form=self._form,
             )
             self._facts += batch.facts
             self._refused += batch.refused

@@ -10,7 +10,7 @@ from service.collect.native import Sender, to_fact
 from service.collect.wire import Format, in_their_words
 from service.kit.errors import Refusal
 from service.kit.time import to_micros
-from service.ledger.append import Batch, NewFact, Receipt, Refused
+from service.ledger.append import Batch, Ignored, NewFact, Receipt, Refused
 
 Reader = Callable[[Any, int, Sender], NewFact]
 
@@ -37,20 +37,20 @@ def collect_messages(
     """
     facts: list[NewFact] = []
     refused: list[Refused] = []
-    counted: list[tuple[int, str]] = []
+    ignored = 0
     for index, message in enumerate(messages):
         try:
             if isinstance(message, Unreadable):
                 raise message.refusal
             found = to_facts(message, index, sender, wire)
             for fact in found:
-                _check_size(fact, max_bytes)
+                check_size(fact, max_bytes)
             facts += found
-            if not found:
-                counted.append((sender.caller.source_id, "ignored"))
+            ignored += not found
         except Refusal as refusal:
             refused.append(_refused_message(message, index, refusal, sender, wire))
-    return Batch(facts, refused, counted)
+    left_out = Ignored(sender.caller.source_id, ignored, to_micros(sender.received_at))
+    return Batch(facts, refused, ignored=left_out if ignored else None)
 
 
 def _refused_message(
@@ -60,11 +60,11 @@ def _refused_message(
         shown, identity = message, message.identity
     else:
         shown, identity = wire.shown(message), wire.identity(message)
-    refused = refused_item(shown, index, refusal, sender)
-    return replace(refused, fact_id=storable(identity), format=wire.name)
+    refused = refused_item(shown, index, refusal, sender, wire.name)
+    return replace(refused, fact_id=storable(identity))
 
 
-def _check_size(fact: NewFact, max_bytes: int) -> None:
+def check_size(fact: NewFact, max_bytes: int) -> None:
     if len(fact.payload) > max_bytes:
         raise Refusal("too_large", "", f"an event holds at most {max_bytes} bytes")
 
@@ -75,11 +75,12 @@ def collect(
     max_bytes: int,
     read: Reader = to_fact,
     first_index: int = 0,
+    form: str = "native",
 ) -> Batch:
     """Read every item.
 
     Args: items as parsed; max_bytes: largest fact; read: the reader of one kind of item, which
-    gives a fact or raises Refusal.
+    gives a fact or raises Refusal; form: the reader's name in the quarantine, see `replay`.
     """
     facts: list[NewFact] = []
     refused: list[Refused] = []
@@ -88,14 +89,16 @@ def collect(
             if isinstance(item, Unreadable):
                 raise item.refusal
             fact = read(item, index, sender)
-            _check_size(fact, max_bytes)
+            check_size(fact, max_bytes)
             facts.append(fact)
         except Refusal as refusal:
-            refused.append(refused_item(item, index, refusal, sender))
+            refused.append(refused_item(item, index, refusal, sender, form))
     return Batch(facts, refused)
 
 
-def refused_item(item: Any, index: int, refusal: Refusal, sender: Sender) -> Refused:
+def refused_item(
+    item: Any, index: int, refusal: Refusal, sender: Sender, form: str = "native"
+) -> Refused:
     """The quarantine's view of an item."""
     identity = item.get("id", "") if isinstance(item, dict) else ""
     return Refused(
@@ -107,7 +110,15 @@ def refused_item(item: Any, index: int, refusal: Refusal, sender: Sender) -> Ref
         received_at=to_micros(sender.received_at),
         fact_id=storable(identity) if isinstance(identity, str) else "",
         raw=storable(raw_text(item)),
+        format=form,
+        marks=marks_of(sender),
     )
+
+
+def marks_of(sender: Sender) -> tuple[str, ...]:
+    """What of a request its messages do not say and a later reader must know."""
+    public = ("public",) if sender.is_public else ()
+    return (*public, sender.signal) if sender.signal else public
 
 
 def storable(text: str) -> str:

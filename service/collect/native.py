@@ -11,9 +11,10 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from service.collect.bots import is_bot
+from service.collect.bots import Judge
 from service.collect.channels.values import clean_value
 from service.collect.clicks import clicks_of
+from service.collect.consent import Policy, Said, forget_person, is_denied, unlinked_id
 from service.collect.hashes import advertising_hashes
 from service.collect.identifiers import Identifier, IdentifierReader, email_domain
 from service.collect.landing import Landing, read_landing
@@ -33,6 +34,8 @@ EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 # is set back to the moment of arrival and said so; beyond it the event is refused.
 TRUSTED_AHEAD = timedelta(hours=1)
 REPAIRED_AHEAD = timedelta(hours=23)
+PLAIN_JUDGE = Judge()
+_NOTHING_SAID = (None, None, "honour")
 DIMENSIONS = ("source", "medium", "campaign", "campaign_id", "content", "term")
 
 
@@ -40,7 +43,7 @@ DIMENSIONS = ("source", "medium", "campaign", "campaign_id", "content", "term")
 class Sender:
     """Who sends, when it arrived, how to read his identifiers, and what his words mean: `options`
     are those of his hook, validated (`hooks.HookOptions`), `currency` that of amounts which name
-    none."""
+    none; `policy` and `signal` (what his browser's request says) as of `consent.is_denied`."""
 
     caller: Caller
     received_at: datetime
@@ -48,6 +51,9 @@ class Sender:
     adjusted: list[dict[str, Any]] = field(default_factory=list)
     options: Any = None
     currency: str = ""
+    policy: Policy = "honour"
+    signal: Said | None = None
+    judge: Judge = PLAIN_JUDGE
 
     @property
     def is_public(self) -> bool:
@@ -76,12 +82,26 @@ def to_fact(item: Any, index: int, sender: Sender, claimed_at: str | None = None
     claim = late_claim if claimed_at is None else claimed_at
     if claim is not None:
         payload["claimed_at"] = claim
-    _add_people(payload, event, sender)
+    context = event.context
+    said = context.consent if context else None
+    # Most say nothing, under the policy that most have.
+    denied = (said, sender.signal, sender.policy) != _NOTHING_SAID and is_denied(
+        event.type, said, sender.policy, sender.is_public, sender.signal
+    )
+    if not denied:
+        _add_people(payload, event, sender)
     _WRITERS.get(event.type, _write_plain)(payload, event, index, sender)
     if event.segment:
         payload["segment"] = event.segment
-    if event.context and is_bot(event.context.user_agent):
-        payload["bot"] = True
+    if denied:
+        identifier = unlinked_id(sender.caller.source_id, event.id)
+        forget_person(payload, identifier, _values(event, sender))
+    flags: tuple[str, ...] = ("consent_denied",) if denied else ()
+    part = event.page or event.touch
+    agent, referrer = context.user_agent if context else None, part.referrer if part else None
+    if flag := sender.judge.flag(agent, referrer):
+        payload[flag] = True
+        flags = (flag, *flags)
     return NewFact(
         source_id=sender.caller.source_id,
         fact_id=event.id,
@@ -90,7 +110,20 @@ def to_fact(item: Any, index: int, sender: Sender, claimed_at: str | None = None
         received_at=to_micros(sender.received_at),
         payload=orjson.dumps(payload, option=orjson.OPT_SORT_KEYS).decode(),
         index=index,
+        flags=flags,
     )
+
+
+def _values(event: Event, sender: Sender) -> list[str]:
+    """The values of the event's identifiers as they would have been stored."""
+    found = []
+    for kind, value in (event.identifiers or {}).items():
+        try:
+            one = sender.reader.read(kind, value)
+        except Refusal:  # what is forgotten needs no form
+            continue
+        found += [one.value] if one else []
+    return found
 
 
 def validate(item: Any) -> Event:
@@ -182,7 +215,8 @@ def _add_people(payload: dict[str, Any], event: Event, sender: Sender) -> None:
         )
     if found:
         payload["identifiers"] = written_identifiers(found)
-        if sender.is_public and any(i.known for i in found):
+        # What a public key says links nobody who is known from elsewhere; see `identity.resolve`.
+        if sender.is_public and (len(found) > 1 or found[0].known):
             payload["public"] = True
     account: dict[str, Any] = {}
     if event.account is not None:

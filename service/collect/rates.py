@@ -69,7 +69,9 @@ def to_rate_fact(item: Any, index: int, sender: Sender) -> NewFact:
 def collect_rates(items: Iterable[Any], sender: Sender, max_bytes: int) -> Batch:
     """Read the rates of one request; one that contradicts an earlier one of them is refused."""
     once = LinesOfRequest()
-    return collect(items, sender, max_bytes, lambda *line: once.check(to_rate_fact(*line)))
+    return collect(
+        items, sender, max_bytes, lambda *line: once.check(to_rate_fact(*line)), form="rates"
+    )
 
 
 def parse_rate(value: str | int | float) -> str:

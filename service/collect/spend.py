@@ -122,7 +122,9 @@ def to_spend_fact(item: Any, index: int, sender: Sender) -> NewFact:
 def collect_spend(items: Iterable[Any], sender: Sender, max_bytes: int) -> Batch:
     """Read the lines of one request; a line that contradicts an earlier one of them is refused."""
     once = LinesOfRequest()
-    return collect(items, sender, max_bytes, lambda *line: once.check(to_spend_fact(*line)))
+    return collect(
+        items, sender, max_bytes, lambda *line: once.check(to_spend_fact(*line)), form="spend"
+    )
 
 
 class LinesOfRequest:

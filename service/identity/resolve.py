@@ -21,6 +21,15 @@ So somebody with hundreds of cookies keeps his e-mail address (his cookies name 
 browser used by N + 1 people is shared, one used by N is not. Each step looks at sets only, and at
 nothing outside the connected component of all links ever (the *cluster*); each of the three kinds
 of round happens at most `ROUNDS` times, and one in which a cluster is already settled leaves it so.
+
+What a public key says is weaker evidence, for anybody can hold one. People who are *vouched* for, named
+by a server, are never joined by it:
+
+5. What is shared is found twice: among the links that servers vouch for alone, and among all. The
+   second takes only the links of public keys away: forged ones do not take a server's apart.
+6. The groups that servers' links make come first. Public links join them in the order in which they
+   were first said; one that would bring two groups with vouched people together does not count.
+
 Hence:
 
 - order, direction and repetition of links change nothing;
@@ -32,12 +41,18 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+from numpy.typing import ArrayLike
 
-Integers = NDArray[np.int64]
-Flags = NDArray[np.bool_]
+from service.identity.graphs import (
+    Flags,
+    Integers,
+    components,
+    distinct,
+    earliest,
+    join_in_order,
+    pair_key,
+    positions,
+)
 
 # Ordinary data settles in one or two; the bound keeps a hostile chain of links from costing more.
 ROUNDS: Final = 8
@@ -57,6 +72,20 @@ class Resolution:
     cluster: Integers
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """How good the evidence is.
+
+    trusted: bool[e], whether a server said so; first_at: int64[e], when it was first said,
+    microseconds since the epoch; vouched: bool[n], whether the identifier names a person and a server
+    used it.
+    """
+
+    trusted: ArrayLike
+    first_at: ArrayLike
+    vouched: ArrayLike
+
+
 def resolve(
     identifier_count: int,
     left: ArrayLike,
@@ -65,6 +94,7 @@ def resolve(
     order: ArrayLike,
     shared_limit: int,
     holds: ArrayLike | None = None,
+    evidence: Evidence | None = None,
 ) -> Resolution:
     """Group identifiers into people.
 
@@ -77,29 +107,35 @@ def resolve(
         shared_limit: N, the most known people that one identifier may join; at least 1.
         holds: bool[e] from `surviving_links`; a link that does not hold says nothing about people and
             still belongs to its cluster. Without it all hold.
+        evidence: which links are weaker; without it all are as good as a server's.
 
     Raises:
         ValueError: lengths differ, a position is out of range or the limit below 1.
     """
-    first, second = _positions(left, right, identifier_count)
+    first, second = positions(left, right, identifier_count)
     is_known, ranks = np.asarray(known, np.bool_), np.asarray(order, np.int64)
     if is_known.shape != (identifier_count,) or ranks.shape != (identifier_count,):
         raise ValueError("known and order need one entry for each identifier")
     if shared_limit < 1:
         raise ValueError("the shared limit is at least 1")
-    low, high = _distinct(first, second, identifier_count)
+    low, high = distinct(first, second, identifier_count)
     by_order = np.argsort(ranks, kind="stable")
-    cluster = _earliest(_components(identifier_count, low, high), by_order)
+    cluster = earliest(components(identifier_count, low, high), by_order)
     if holds is not None:
         kept = np.asarray(holds, np.bool_)
         if kept.shape != first.shape:
             raise ValueError("holds needs one entry for each link")
-        low, high = _distinct(first[kept], second[kept], identifier_count)
+        low, high = distinct(first[kept], second[kept], identifier_count)
     shared = _shared(identifier_count, low, high, is_known, shared_limit)
+    if evidence is not None:
+        links = _links(first, second, holds, evidence, ranks)
+        if not links.trusted.all():
+            person, shared = _weighed(links, shared, is_known, shared_limit)
+            return Resolution(earliest(person, by_order), shared, cluster)
     if not shared.any() and holds is None:
         return Resolution(cluster, shared, cluster)
     kept = ~(shared[low] | shared[high])
-    person = _earliest(_components(identifier_count, low[kept], high[kept]), by_order)
+    person = earliest(components(identifier_count, low[kept], high[kept]), by_order)
     return Resolution(person, shared, cluster)
 
 
@@ -126,23 +162,88 @@ def surviving_links(
     Raises:
         ValueError: lengths differ or a position is negative.
     """
-    first, second = _positions(left, right)
-    cut_first, cut_second = _positions(unlink_left, unlink_right)
+    first, second = positions(left, right)
+    cut_first, cut_second = positions(unlink_left, unlink_right)
     linked_at, cut_at = np.asarray(link_at, np.int64), np.asarray(unlink_at, np.int64)
     if linked_at.shape != first.shape or cut_at.shape != cut_first.shape:
         raise ValueError("links and unlinks need one time each")
     if not cut_at.size or not linked_at.size:
         return np.ones(linked_at.size, np.bool_)
     width = 1 + max(int(part.max()) for part in (first, second, cut_first, cut_second))
-    cuts = _pair_key(cut_first, cut_second, width)
+    cuts = pair_key(cut_first, cut_second, width)
     ascending = np.lexsort((cut_at, cuts))
     cuts, cut_at = cuts[ascending], cut_at[ascending]
     latest = np.append(cuts[1:] != cuts[:-1], True)
     cuts, cut_at = cuts[latest], cut_at[latest]
-    pairs = _pair_key(first, second, width)
+    pairs = pair_key(first, second, width)
     place = np.minimum(np.searchsorted(cuts, pairs), cuts.size - 1)
     result: Flags = (cuts[place] != pairs) | (linked_at > cut_at[place])
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    """Links with their evidence, and of identifiers what `Evidence` and `order` say."""
+
+    first: Integers
+    second: Integers
+    trusted: Flags
+    first_at: Integers
+    vouched: Flags
+    ranks: Integers
+
+
+def _links(
+    first: Integers, second: Integers, holds: ArrayLike | None, evidence: Evidence, ranks: Integers
+) -> _Weighed:
+    """The links that hold. Raises ValueError where the evidence is of other links."""
+    trusted = np.asarray(evidence.trusted, np.bool_)
+    first_at = np.asarray(evidence.first_at, np.int64)
+    vouched = np.asarray(evidence.vouched, np.bool_)
+    if (
+        trusted.shape != first.shape
+        or first_at.shape != first.shape
+        or vouched.shape != ranks.shape
+    ):
+        raise ValueError("evidence needs one entry for each link and identifier")
+    kept = np.ones(first.size, np.bool_) if holds is None else np.asarray(holds, np.bool_)
+    return _Weighed(first[kept], second[kept], trusted[kept], first_at[kept], vouched, ranks)
+
+
+def _weighed(
+    links: _Weighed, everywhere: Flags, known: Flags, limit: int
+) -> tuple[Integers, Flags]:
+    """Labels of the people, and what is shared, where some links are a public key's word.
+
+    Args: everywhere: what is shared when all links count alike.
+    """
+    n, trusted = known.size, links.trusted
+    low, high = distinct(links.first[trusted], links.second[trusted], n)
+    by_servers = _shared(n, low, high, known, limit)
+    kept = ~(by_servers[low] | by_servers[high])
+    group = components(n, low[kept], high[kept])
+    vouched = np.zeros(int(group.max(initial=-1)) + 1, np.bool_)
+    vouched[group[links.vouched]] = True
+    gone = everywhere | by_servers
+    public = ~trusted & ~(gone[links.first] | gone[links.second])
+    joined = join_in_order(
+        vouched,
+        group[links.first[public]],
+        group[links.second[public]],
+        _order_of(links, public),
+    )
+    held = np.zeros(n, np.bool_)
+    held[low[kept]] = held[high[kept]] = True
+    return joined[group], by_servers | (everywhere & ~held)
+
+
+def _order_of(links: _Weighed, chosen: Flags) -> Integers:
+    """Places of the chosen links in the order in which they were said, ties by their ends."""
+    ends = links.ranks[links.first[chosen]], links.ranks[links.second[chosen]]
+    by_time = np.lexsort((np.maximum(*ends), np.minimum(*ends), links.first_at[chosen]))
+    order = np.empty(by_time.size, np.int64)
+    order[by_time] = np.arange(by_time.size)
+    return order
 
 
 def _shared(n: int, low: Integers, high: Integers, known: Flags, limit: int) -> Flags:
@@ -151,7 +252,7 @@ def _shared(n: int, low: Integers, high: Integers, known: Flags, limit: int) -> 
     if not held.any():
         return held
     free = ~(held[low] | held[high])
-    group = _components(n, low[free], high[free])
+    group = components(n, low[free], high[free])
     # Each link of a held identifier, seen from it; twice when both ends are held.
     ends = np.concatenate((low, high)), np.concatenate((high, low))
     of_held = held[ends[0]]
@@ -191,53 +292,9 @@ def _not_let_back(tail: Integers, head: Integers, known: Flags, held: Flags, lim
 def _joined_groups(tail: Integers, head: Integers, known: Flags, held: Flags) -> Integers:
     """Count, for each held node, the distinct groups with a known identifier next to it."""
     open_links = ~(held[tail] | held[head])
-    group = _components(known.size, tail[open_links], head[open_links])
+    group = components(known.size, tail[open_links], head[open_links])
     group_known = np.zeros(known.size, np.bool_)
     group_known[group[known]] = True
     counted = held[tail] & group_known[group[head]]
     pairs = np.unique(tail[counted] * known.size + group[head[counted]])
     return np.bincount(pairs // known.size, minlength=known.size)
-
-
-def _positions(
-    left: ArrayLike, right: ArrayLike, count: int | None = None
-) -> tuple[Integers, Integers]:
-    first, second = np.asarray(left, np.int64), np.asarray(right, np.int64)
-    if first.ndim != 1 or first.shape != second.shape:
-        raise ValueError("a link needs a left and a right end")
-    if first.size:
-        if min(first.min(), second.min()) < 0:
-            raise ValueError("a position is negative")
-        if count is not None and max(first.max(), second.max()) >= count:
-            raise ValueError(f"a position is not below the {count} identifiers")
-    return first, second
-
-
-def _pair_key(first: Integers, second: Integers, width: int) -> Integers:
-    """Number a pair alike in both directions; fits 64 bits while positions fit 31."""
-    key: Integers = np.minimum(first, second) * width + np.maximum(first, second)
-    return key
-
-
-def _distinct(first: Integers, second: Integers, n: int) -> tuple[Integers, Integers]:
-    apart = first != second
-    keys = np.unique(_pair_key(first[apart], second[apart], n))
-    return keys // max(n, 1), keys % max(n, 1)
-
-
-def _components(n: int, left: Integers, right: Integers) -> Integers:
-    """Label the connected components 0, 1, …; the labels themselves mean nothing."""
-    if not left.size:
-        return np.arange(n, dtype=np.int64)
-    links = coo_array((np.ones(left.size, np.int8), (left, right)), shape=(n, n))
-    labels: Integers = connected_components(links, directed=False)[1].astype(np.int64)
-    return labels
-
-
-def _earliest(label: Integers, by_order: Integers) -> Integers:
-    """Name each component by its earliest member: of several writes to one place the last stays."""
-    latest_first = by_order[::-1]
-    first = np.empty(label.size, np.int64)
-    first[label[latest_first]] = latest_first
-    named: Integers = first[label]
-    return named

@@ -3,7 +3,7 @@
 import duckdb
 import numpy as np
 
-from service.identity.resolve import resolve, surviving_links
+from service.identity.resolve import Evidence, resolve, surviving_links
 from service.kit.duck import fetch_columns, run_file
 
 PACKAGE = "service.identity"
@@ -16,8 +16,10 @@ def resolve_people(mart: duckdb.DuckDBPyConnection, shared_limit: int) -> None:
     `affected_people` and `affected_accounts` for the stages after it.
     """
     run_file(mart, PACKAGE, "area")
-    nodes = fetch_columns(mart, "SELECT node, known, place FROM nodes ORDER BY node")
-    links = fetch_columns(mart, "SELECT left_node, right_node, last_at FROM links")
+    nodes = fetch_columns(mart, "SELECT node, known, vouched, place FROM nodes ORDER BY node")
+    links = fetch_columns(
+        mart, "SELECT left_node, right_node, first_at, last_at, trusted FROM links"
+    )
     unlinks = fetch_columns(
         mart,
         "SELECT l.node AS left_node, r.node AS right_node, unlinks.occurred_at FROM unlinks "
@@ -42,6 +44,7 @@ def resolve_people(mart: duckdb.DuckDBPyConnection, shared_limit: int) -> None:
         nodes["place"],
         shared_limit,
         holds,
+        Evidence(links["trusted"], links["first_at"], nodes["vouched"]),
     )
     resolved = {
         "node": np.arange(count, dtype=np.int64),

@@ -17,7 +17,7 @@ from service.kit.duck import Columns, fetch_columns, run_file, statements
 
 PACKAGE = "service.journeys"
 # Raised whenever the derivation changes: an older mart is then rebuilt, not followed.
-DERIVATION_VERSION = 2
+DERIVATION_VERSION = 3
 PAGE_VIEWS_AT_ONCE = 2_000_000
 MICROSECONDS = timedelta(microseconds=1)
 
@@ -30,6 +30,7 @@ class Configuration:
     visit_gap: timedelta
     shared_limit: int
     timezone: str
+    with_bots: bool = False
 
     @property
     def version(self) -> str:
@@ -41,6 +42,7 @@ class Configuration:
             self.visit_gap // MICROSECONDS,
             self.shared_limit,
             self.timezone,
+            *(("with_bots",) if self.with_bots else ()),
         )
         return f"{RULES_VERSION}-{blake2b(repr(parts).encode(), digest_size=4).hexdigest()}"
 
@@ -95,7 +97,7 @@ def _extract(
     if chunk.num_rows == 0:  # without rows the driver cannot tell the columns' types
         return
     mart.register("new_facts", chunk)
-    run_file(mart, PACKAGE, "extract")
+    run_file(mart, PACKAGE, "extract", {"with_bots": configuration.with_bots})
     mart.execute(
         "UPDATE state SET fresh_to = GREATEST(COALESCE(fresh_to, 0), "
         "(SELECT MAX(received_at) FROM new_facts))"

@@ -1,6 +1,5 @@
 """The one place that writes facts: a whole drain of the queue in one durable transaction."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
@@ -9,7 +8,8 @@ import orjson
 from sqlalchemy import Connection, Engine, Table, literal_column, select, text, tuple_
 
 from service.kit.time import from_micros
-from service.ledger.insert import add_counts, insert_facts, newest_seq
+from service.ledger.counting import FLAG, REQUEST, Tally, newest, prune_hours
+from service.ledger.insert import insert_facts, newest_seq
 from service.ledger.tables import TABLES
 
 FACTS: Table = TABLES["facts"]
@@ -25,7 +25,8 @@ class NewFact:
     """A canonical fact before it has a `seq`; instants in microseconds.
 
     `fact_id` empty: the fact restates whatever was last said of its `subject`; the same words
-    again are a duplicate. `index` is the item's place in its request.
+    again are a duplicate. `index` is the item's place in its request. `flags`: what it is counted
+    as besides, such as `bot`.
     """
 
     source_id: int
@@ -36,11 +37,13 @@ class NewFact:
     payload: str
     subject: str | None = None
     index: int = 0
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """An item that was not taken: where, why, and what was sent."""
+    """An item that was not taken: where, why, and what was sent. `marks`: what of its request the
+    item does not say (`public`, `denied`), for whoever reads it again."""
 
     source_id: int
     index: int
@@ -51,50 +54,88 @@ class Refused:
     fact_id: str = ""
     raw: str = ""
     format: str = "native"
+    marks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRequest:
+    """A request of a known source of which nothing could be taken, whatever it held."""
+
+    source_id: int
+    code: str
+    received_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Messages of a source of which nothing is to be kept, such as news of a task in a CRM."""
+
+    source_id: int
+    count: int
+    received_at: int
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one request brought. `counted`: further outcomes of sources, such as a request that was
-    refused as a whole, of which nothing is kept but that it happened."""
+    """What one request brought; all of it is of one source."""
 
     facts: Sequence[NewFact]
     refused: Sequence[Refused] = ()
-    counted: Sequence[tuple[int, str]] = ()
+    refused_request: RefusedRequest | None = None
+    ignored: Ignored | None = None
+
+    @property
+    def received_at(self) -> int:
+        """When its request arrived; 0 where it brought nothing."""
+        if self.facts or self.refused:
+            return (self.facts or self.refused)[0].received_at
+        alone = self.refused_request or self.ignored
+        return alone.received_at if alone else 0
 
 
 @dataclass(slots=True)
 class Receipt:
-    """What became of a batch; `watermark` is the seq up to which the ledger held it at commit."""
+    """What became of a batch; `watermark` is the seq up to which the ledger held it at commit.
+    `flagged` counts the accepted facts that carry each flag."""
 
     accepted: int = 0
     duplicates: int = 0
     refused: list[Refused] = field(default_factory=list)
     watermark: int = 0
+    flagged: dict[str, int] = field(default_factory=dict)
 
 
-def append(engine: Engine, batches: Sequence[Batch]) -> list[Receipt]:
+def append(engine: Engine, batches: Sequence[Batch], prune_at: int | None = None) -> list[Receipt]:
     """Write the batches in order in one transaction; returns when it is durable.
 
-    Args: batches of any sources. Returns: one receipt per batch, in their order.
+    Args: batches of any sources; prune_at: also forget the hourly counts that are old at this
+    moment, microseconds. Returns: one receipt per batch, in their order.
     Raises: sqlalchemy.exc.SQLAlchemyError, and then nothing was written.
     """
     with engine.begin() as connection:
-        _serialise_writers(connection)
-        facts = _name_restatements(connection, [f for batch in batches for f in batch.facts])
-        fresh = insert_facts(
-            connection,
-            [
-                (f.source_id, f.fact_id, f.type, f.occurred_at, f.received_at, f.payload, f.subject)
-                for f in facts
-            ],
-        )
-        receipts = _receipts(connection, batches, facts, fresh)
-        watermark = newest_seq(connection)
-        for receipt in receipts:
-            receipt.watermark = watermark
+        receipts = take_facts(connection, batches)
         _keep_refused(connection, receipts)
         _count(connection, batches, receipts)
+        if prune_at is not None:
+            prune_hours(connection, prune_at)
+    return receipts
+
+
+def take_facts(connection: Connection, batches: Sequence[Batch]) -> list[Receipt]:
+    """Write the facts of the batches, in order; what is refused is in the receipts alone."""
+    _serialise_writers(connection)
+    facts = _name_restatements(connection, [f for batch in batches for f in batch.facts])
+    fresh = insert_facts(
+        connection,
+        [
+            (f.source_id, f.fact_id, f.type, f.occurred_at, f.received_at, f.payload, f.subject)
+            for f in facts
+        ],
+    )
+    receipts = _receipts(connection, batches, facts, fresh)
+    watermark = newest_seq(connection)
+    for receipt in receipts:
+        receipt.watermark = watermark
     return receipts
 
 
@@ -142,7 +183,11 @@ def _receipts(
 ) -> list[Receipt]:
     """What became of each batch; `fresh` None: every fact was new."""
     if fresh is None:
-        return [Receipt(len(batch.facts), 0, list(batch.refused)) for batch in batches]
+        receipts = [Receipt(len(batch.facts), 0, list(batch.refused)) for batch in batches]
+        for batch, receipt in zip(batches, receipts, strict=True):
+            for fact in batch.facts:
+                _flag(receipt, fact)
+        return receipts
     known = _existing(connection, facts)
     named = iter(facts)
     receipts = []
@@ -154,12 +199,18 @@ def _receipts(
             if key in fresh:
                 fresh.remove(key)
                 receipt.accepted += 1
+                _flag(receipt, fact)
             elif _says_the_same(known[key], fact):
                 receipt.duplicates += 1
             else:
                 receipt.refused.append(_conflict(fact))
         receipts.append(receipt)
     return receipts
+
+
+def _flag(receipt: Receipt, fact: NewFact) -> None:
+    for flag in fact.flags:
+        receipt.flagged[flag] = receipt.flagged.get(flag, 0) + 1
 
 
 def _existing(
@@ -204,6 +255,7 @@ def _conflict(fact: NewFact) -> Refused:
         fact_id=fact.fact_id,
         raw=fact.payload,
         format="fact",
+        marks=("public",) if '"public":true' in fact.payload else (),
     )
 
 
@@ -218,6 +270,7 @@ def _keep_refused(connection: Connection, receipts: Sequence[Receipt]) -> None:
             "fact_id": r.fact_id[:500],
             "raw": r.raw[:MAX_RAW],
             "format": r.format,
+            "marks": ",".join(r.marks),
         }
         for receipt in receipts
         for r in receipt.refused
@@ -227,16 +280,26 @@ def _keep_refused(connection: Connection, receipts: Sequence[Receipt]) -> None:
 
 
 def _count(connection: Connection, batches: Sequence[Batch], receipts: Sequence[Receipt]) -> None:
-    counts: Counter[tuple[int, str]] = Counter()
+    tally = Tally()
     for batch, receipt in zip(batches, receipts, strict=True):
-        counts.update(batch.counted)
         for refused in receipt.refused:
-            counts[refused.source_id, refused.code] += 1
+            tally.add(refused.source_id, refused.code, 1, refused.received_at)
         if batch.facts:
-            source_id = batch.facts[0].source_id
-            counts[source_id, "accepted"] += receipt.accepted
-            counts[source_id, "duplicate"] += receipt.duplicates
-    add_counts(
-        connection,
-        [(source, outcome, count) for (source, outcome), count in sorted(counts.items()) if count],
-    )
+            first = batch.facts[0]
+            newest_at = newest(fact.occurred_at for fact in batch.facts)
+            count_facts(tally, first.source_id, receipt, first.received_at, newest_at)
+        if ignored := batch.ignored:
+            tally.add(ignored.source_id, "ignored", ignored.count, ignored.received_at)
+        if whole := batch.refused_request:
+            tally.add(whole.source_id, REQUEST + whole.code, 1, whole.received_at)
+    tally.write(connection)
+
+
+def count_facts(
+    tally: Tally, source_id: int, receipt: Receipt, received_at: int | None, newest_at: int | None
+) -> None:
+    """Count what became of a source's facts; see `Tally.add`."""
+    tally.add(source_id, "accepted", receipt.accepted, received_at, newest_at)
+    tally.add(source_id, "duplicate", receipt.duplicates, received_at)
+    for flag, count in receipt.flagged.items():
+        tally.add(source_id, FLAG + flag, count, received_at)

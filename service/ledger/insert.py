@@ -24,10 +24,6 @@ _POSTGRESQL = (
     "%s::int[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::text[]) "
     f"WITH ORDINALITY AS new ({_COLUMNS}, place) ORDER BY place {_IGNORE}"
 )
-_COUNT = (
-    "INSERT INTO intake_counts (source_id, outcome, count) VALUES ({0}, {0}, {0}) "
-    "ON CONFLICT (source_id, outcome) DO UPDATE SET count = intake_counts.count + excluded.count"
-)
 
 
 def newest_seq(connection: Connection) -> int:
@@ -68,10 +64,3 @@ def _insert_in_sqlite(connection: Connection, rows: Sequence[Row]) -> int:
         values = tuple(chain.from_iterable(some))
         inserted += connection.exec_driver_sql(_sqlite_insert(len(some)), values).rowcount
     return inserted
-
-
-def add_counts(connection: Connection, rows: Sequence[tuple[int, str, int]]) -> None:
-    """Add to the counters of (source_id, outcome)."""
-    if rows:
-        mark = "%s" if connection.dialect.name == "postgresql" else "?"
-        connection.exec_driver_sql(_COUNT.format(mark), list(rows))

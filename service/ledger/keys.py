@@ -15,7 +15,7 @@ from sqlmodel import select as select_models
 
 from service.kit.db import reading
 from service.kit.errors import Conflict, NotFound, Refusal, Unauthenticated
-from service.ledger.tables import IntakeCount, Key, Source
+from service.ledger.tables import Key, Source
 
 SCOPES = ("collect", "facts", "read", "people", "admin")
 # How long a key revoked by another process may still be taken here.
@@ -125,23 +125,6 @@ def list_keys(engine: Engine) -> list[dict[str, Any]]:
                 "revoked_at": key.revoked_at,
             }
             for key, source in rows
-        ]
-
-
-def list_sources(engine: Engine) -> list[dict[str, Any]]:
-    """Every source with what it sent and what became of it, by outcome."""
-    with Session(reading(engine)) as session:
-        outcomes: dict[int, dict[str, int]] = {}
-        for row in session.exec(select_models(IntakeCount)):
-            outcomes.setdefault(row.source_id, {})[row.outcome] = row.count
-        return [
-            {
-                "id": source.id,
-                "name": source.name,
-                "created_at": source.created_at,
-                "outcomes": dict(sorted(outcomes.get(source.id or 0, {}).items())),
-            }
-            for source in session.exec(select_models(Source).order_by(col(Source.id)))
         ]
 
 

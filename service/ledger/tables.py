@@ -108,6 +108,11 @@ class Quarantined(SQLModel, table=True):
     outcome: str | None = Field(
         default=None, sa_type=Text, description="accepted, duplicate or dismissed, once it ended"
     )
+    marks: str = Field(
+        default="",
+        sa_column=Column(Text, nullable=False, server_default=""),
+        description="what of its request the message does not say: public, denied; a comma list",
+    )
 
 
 class IntakeCount(SQLModel, table=True):
@@ -117,11 +122,16 @@ class IntakeCount(SQLModel, table=True):
 
     source_id: int = Field(foreign_key="sources.id", primary_key=True)
     outcome: str = Field(
-        sa_type=Text, primary_key=True, description="accepted, duplicate, or a code"
+        sa_type=Text,
+        primary_key=True,
+        description="accepted, duplicate, dismissed, or a code; flag:NAME; request:CODE",
     )
     count: int = Field(sa_type=BigInteger)
     last_at: datetime | None = Field(
         default=None, sa_type=Instant, description="when the latest of them was received"
+    )
+    newest_at: datetime | None = Field(
+        default=None, sa_type=Instant, description="the latest moment that any of them tells of"
     )
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from service.kit.errors import Overloaded, Unavailable
 from service.kit.log import log
 from service.ledger.append import Batch, Receipt, append
+from service.ledger.counting import HOUR
 
 Waiting = tuple[Batch, "Future[Receipt]"]
 
@@ -26,6 +27,7 @@ class Writer:
         self._waiting: deque[Waiting] = deque()
         self._size = 0
         self._stopping = False
+        self._pruned_at = 0
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
         self.watermark = 0
@@ -88,8 +90,10 @@ class Writer:
             return drain
 
     def _write(self, drain: list[Waiting]) -> None:
+        now = max(batch.received_at for batch, _ in drain)
+        prune_at = now if now - self._pruned_at >= HOUR else None
         try:
-            receipts = append(self._engine, [batch for batch, _ in drain])
+            receipts = append(self._engine, [batch for batch, _ in drain], prune_at)
         except Exception as error:
             # Whatever the database says, the senders must hear that nothing was stored.
             log.error("append_failed", error=str(error), batches=len(drain))
@@ -100,6 +104,7 @@ class Writer:
                     )
                 )
             return
+        self._pruned_at = self._pruned_at if prune_at is None else prune_at
         self.watermark = max(self.watermark, receipts[-1].watermark)
         for (_, future), receipt in zip(drain, receipts, strict=True):
             future.set_result(receipt)

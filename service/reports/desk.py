@@ -38,16 +38,25 @@ class ReportDesk:
     """
 
     def __init__(
-        self, mart: Mart, engine: Engine, rate_max_age_days: int, make_mart: Callable[[], Mart]
+        self,
+        mart: Mart,
+        engine: Engine,
+        rate_max_age_days: int,
+        make_mart: Callable[[], Mart],
+        make_bots_mart: Callable[[], Mart] | None = None,
     ) -> None:
-        """`make_mart` gives an empty mart in memory, for questions as of an earlier moment."""
+        """`make_mart` gives an empty mart in memory, for questions as of an earlier moment;
+        `make_bots_mart` one in which robots count, for questions that include them."""
         self._mart = mart
         self._engine = engine
         self._rate_max_age_days = rate_max_age_days
         self._make_mart = make_mart
         self._answers: OrderedDict[tuple[Any, ...], Answer] = OrderedDict()
-        self._old: OrderedDict[int, Mart] = OrderedDict()
+        self._make_bots_mart = make_bots_mart or make_mart
+        self._old: OrderedDict[tuple[int, bool], Mart] = OrderedDict()
+        self._with_bots: Mart | None = None
         self._lock = threading.Lock()
+        self._making = threading.Lock()
 
     def attribution(self, question: Question) -> Answer:
         return self._ask(
@@ -148,15 +157,14 @@ class ReportDesk:
     @contextmanager
     def reading(self, question: Question) -> Iterator[duckdb.DuckDBPyConnection]:
         """One state of the mart, with the exchange rates of the question's currency."""
-        source = self._mart if question.as_of is None else self._as_of(question.as_of)
-        with source.reading() as mart:
+        with self._source_of(question).reading() as mart:
             prepare_factors(mart, question.currency, self._rate_max_age_days)
             yield mart
 
     def _ask(
         self, kind: str, question: Question, answer: Callable[[duckdb.DuckDBPyConnection], Answer]
     ) -> Answer:
-        source = self._mart if question.as_of is None else self._as_of(question.as_of)
+        source = self._source_of(question)
         with source.reading() as mart:
             watermark, configuration = mart.execute(
                 "SELECT watermark, configuration FROM state"
@@ -179,18 +187,31 @@ class ReportDesk:
         with self._lock:
             self._answers.clear()
 
-    def _as_of(self, moment: int | datetime) -> Mart:
+    def _source_of(self, question: Question) -> Mart:
+        """The mart that answers the question."""
+        if question.as_of is not None:
+            return self._as_of(question.as_of, question.with_bots)
+        if not question.with_bots:
+            return self._mart
+        # Made when it is first asked for: few ask, and it holds everything once more, in memory.
+        with self._making:
+            if self._with_bots is None:
+                self._with_bots = self._make_bots_mart()
+            self._with_bots.refresh(up_to=self._mart.watermark)
+            return self._with_bots
+
+    def _as_of(self, moment: int | datetime, with_bots: bool) -> Mart:
         """The mart as it would have been at a watermark or time; the last two are kept."""
         watermark = moment if isinstance(moment, int) else seq_received_by(self._engine, moment)
         watermark = min(watermark, last_seq(self._engine))
         with self._lock:
-            if watermark in self._old:
-                self._old.move_to_end(watermark)
-                return self._old[watermark]
-        mart = self._make_mart()
+            if (watermark, with_bots) in self._old:
+                self._old.move_to_end((watermark, with_bots))
+                return self._old[watermark, with_bots]
+        mart = self._make_bots_mart() if with_bots else self._make_mart()
         mart.refresh(up_to=watermark)
         with self._lock:
-            self._old[watermark] = mart
+            self._old[watermark, with_bots] = mart
             while len(self._old) > OLD_MARTS:
                 self._old.popitem(last=False)
         return mart

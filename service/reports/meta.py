@@ -36,6 +36,7 @@ def describe(
         },
         "currency": question.currency,
         "group_by": list(question.group_by),
+        "include": ["bots"] if question.with_bots else [],
         "filters": {name: list(values) for name, values in question.filters},
         "configuration": configuration,
         "watermark": watermark,

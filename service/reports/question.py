@@ -17,18 +17,20 @@ TIMES = ("day", "week", "month")
 GROUPS = (*DIMENSIONS, "landing_page", *TIMES)
 SCOPES = ("person", "account")
 BASES = ("conversion", "touch")
+INCLUDES = ("bots", "")
 DEFAULT_MODEL = "position_based"
 DEFAULT_DAYS = 90
 MAX_MODELS = 12
 KNOWN = frozenset(
     ("from", "to", "tz", "currency", "conversion", "model", "lookback", "basis", "scope", "group_by",
-     "as_of", "min_watermark")
+     "include", "as_of", "min_watermark")
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Question:
-    """One report question. `lookback` None: no limit. `filters`: allowed values per dimension."""
+    """One report question. `lookback` None: no limit. `filters`: allowed values per dimension.
+    `with_bots`: robots and spam count like everybody."""
 
     period: Period
     currency: str = "EUR"
@@ -40,6 +42,7 @@ class Question:
     group_by: tuple[str, ...] = ("channel",)
     filters: tuple[tuple[str, tuple[str, ...]], ...] = ()
     as_of: int | datetime | None = None
+    with_bots: bool = False
 
     @classmethod
     def from_params(
@@ -83,6 +86,7 @@ class Question:
             group_by=_groups(params.get("group_by", "channel")),
             filters=filters,
             as_of=_as_of(params.get("as_of")),
+            with_bots=_one_of(params, "include", INCLUDES, "") == "bots",
         )
 
     def to_params(self) -> dict[str, str]:
@@ -107,6 +111,8 @@ class Question:
             params["as_of"] = (
                 self.as_of.isoformat() if isinstance(self.as_of, datetime) else str(self.as_of)
             )
+        if self.with_bots:
+            params["include"] = "bots"
         return params
 
     def before(self) -> "Question":

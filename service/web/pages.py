@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from service.kit.errors import Refusal, ThroughlineError, Unauthenticated, Unavailable
+from service.kit.errors import Forbidden, Refusal, ThroughlineError, Unauthenticated, Unavailable
 from service.kit.log import log
 from service.web import charts, words
 from service.web.assets import asset
@@ -204,6 +204,18 @@ def require_session(request: Request) -> None:
     """Raises Unauthenticated without a dashboard session."""
     if session_of(request) is None:
         raise Unauthenticated("not_signed_in", "Sign in to see this page.")
+
+
+def require_admin(request: Request) -> None:
+    """Raises Unauthenticated without a session, Forbidden without an administrator's."""
+    require_session(request)
+    session = session_of(request)
+    if session is None or not session.admin:
+        raise Forbidden(
+            "not_an_admin",
+            "This page shows what senders sent, and changes what is kept: it needs a sign-in link "
+            "for administrators. Whoever runs the service makes one: throughline sign-in --admin",
+        )
 
 
 def wants_page(request: Request) -> bool:

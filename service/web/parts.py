@@ -5,8 +5,10 @@ from datetime import datetime
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import Engine
 from starlette.requests import Request
 
+from service.collect.replay import Mender
 from service.reports.question import Question
 from service.web.session import SignIn
 
@@ -47,6 +49,12 @@ class WebSettings(Protocol):
 
 
 class Parts(Protocol):
+    @property
+    def engine(self) -> Engine: ...
+
+    @property
+    def mender(self) -> Mender: ...
+
     @property
     def desk(self) -> Desk: ...
 

@@ -19,6 +19,7 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from starlette.requests import Request
 from starlette.responses import Response
 
+_LINKS = ("link", "admin-link")  # of readers, of administrators
 LINK_LIFETIME = timedelta(hours=24)
 SESSION_LIFETIME = timedelta(days=14)
 
@@ -100,11 +101,12 @@ class FolderStore:
 
 @dataclass(frozen=True)
 class Session:
-    """A signed-in browser; both moments are aware UTC."""
+    """A signed-in browser; both moments are aware UTC. `admin`: it may also mend the quarantine."""
 
     id: str
     opened_at: datetime
     closes_at: datetime
+    admin: bool = False
 
 
 class SignIn:
@@ -125,31 +127,35 @@ class SignIn:
         self._clock = clock
         self._store = MemoryStore() if store is None else store
 
-    def new_link(self, base_url: str) -> str:
-        """An address that signs one browser in, once, within 24 hours."""
+    def new_link(self, base_url: str, admin: bool = False) -> str:
+        """An address that signs one browser in, once, within 24 hours; `admin`: as an
+        administrator."""
         token = secrets.token_urlsafe(32)
-        self._store.put(_name("link", token), self._clock() + LINK_LIFETIME)
+        self._store.put(_name(_LINKS[admin], token), self._clock() + LINK_LIFETIME)
         return f"{base_url.rstrip('/')}/sign-in?token={token}"
 
     def open(self, token: str) -> Session | None:
         """Spend a link's token; None when it is unknown, spent or too old."""
         now = self._clock()
-        if not self._store.take(_name("link", token), now):
-            return None
-        return Session(secrets.token_urlsafe(16), now, now + SESSION_LIFETIME)
+        for admin, kind in enumerate(_LINKS):
+            if self._store.take(_name(kind, token), now):
+                return Session(secrets.token_urlsafe(16), now, now + SESSION_LIFETIME, bool(admin))
+        return None
 
     def is_open(self, token: str) -> bool:
         """Whether the link could still be spent; does not spend it."""
-        return self._store.holds(_name("link", token), self._clock())
+        now = self._clock()
+        return any(self._store.holds(_name(kind, token), now) for kind in _LINKS)
 
     def read(self, cookie: str) -> Session | None:
         """The session of a cookie; None when forged, expired or signed out."""
         try:
-            identity, opened_at, closes_at = self._serializer.loads(cookie)
+            identity, opened_at, closes_at, *grade = self._serializer.loads(cookie)
             session = Session(
                 str(identity),
                 datetime.fromisoformat(str(opened_at)),
                 datetime.fromisoformat(str(closes_at)),
+                grade == [True],
             )
         except (BadSignature, ValueError, TypeError):
             return None
@@ -161,7 +167,12 @@ class SignIn:
     def write(self, session: Session) -> str:
         """The signed cookie of a session."""
         return self._serializer.dumps(
-            [session.id, session.opened_at.isoformat(), session.closes_at.isoformat()]
+            [
+                session.id,
+                session.opened_at.isoformat(),
+                session.closes_at.isoformat(),
+                session.admin,
+            ]
         ).__str__()
 
     def close(self, session: Session) -> None:

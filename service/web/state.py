@@ -46,6 +46,7 @@ class State:
     lookback: str = "90d"
     basis: str = "conversion"
     scope: str = "person"
+    include: str = ""
     currency: str = ""
     sort: str = ""
     columns: str = ""
@@ -139,8 +140,9 @@ def question_params(
         "basis": state.basis,
         "scope": state.scope,
     }
-    if state.currency:
-        params["currency"] = state.currency
+    for name in ("currency", "include"):
+        if value := getattr(state, name):
+            params[name] = value
     return params | extra
 
 

@@ -180,6 +180,7 @@ REASONS = {
 }
 LEFT_OUT = {
     "bot": "they come from robots",
+    "spam": "their referrers are known for false visits",
     "refund_without_order": "they are refunds of orders that never arrived",
 }
 KINDS = {

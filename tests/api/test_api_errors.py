@@ -176,10 +176,10 @@ def blocked_writer(
     """The writer stands still inside a commit: `inside` is set when it does, `go_on` ends it."""
     inside, go_on = threading.Event(), threading.Event()
 
-    def slow(engine: Engine, batches: list[Batch]) -> list[Receipt]:
+    def slow(engine: Engine, batches: list[Batch], prune_at: int | None) -> list[Receipt]:
         inside.set()
         go_on.wait(30)
-        return append(engine, batches)
+        return append(engine, batches, prune_at)
 
     with monkeypatch.context() as patch:
         patch.setattr(writer_module, "append", slow)

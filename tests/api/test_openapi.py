@@ -103,7 +103,7 @@ def test_names_are_unique() -> None:
 
 
 # The address says all there is to say.
-WITHOUT_BODY = {"/v1/exports/{name}/push"}
+WITHOUT_BODY = {"/v1/exports/{name}/push", "/v1/quarantine/{item_id}/dismiss"}
 
 # The examples are one small world: what is posted in them gives the answers in them.
 

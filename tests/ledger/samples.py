@@ -14,7 +14,9 @@ from service.ledger.keys import ensure_source_id
 NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
 AT = to_micros(NOW)
 PATIENCE_SECONDS = 30
-TABLES = ("facts", "quarantine", "intake_counts", "tasks", "keys", "sources")
+TABLES = (
+    "facts", "quarantine", "intake_counts", "intake_hours", "tasks", "keys", "sources",
+)  # fmt: skip
 
 
 def empty(engine: Engine) -> None:

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from service.ledger.append import LOOKUP_ROWS, MAX_RAW, Batch
-from service.ledger.keys import list_sources
+from service.ledger.intake import list_sources
 from service.ledger.quarantine import list_quarantine
 from service.ledger.read import last_seq
 from tests.ledger.samples import AT, NOW, Ledger, contents, outcome
@@ -144,7 +144,7 @@ def test_counts_go_on_over_transactions_and_sources(ledger: Ledger) -> None:
         (ledger.crm, "accepted"): 1,
         (ledger.crm, "bad_url"): 1,
     }
-    assert [(s["name"], s["outcomes"]) for s in list_sources(ledger.engine)] == [
+    assert [(s["name"], s["outcomes"]) for s in list_sources(ledger.engine, NOW)] == [
         ("web", {"accepted": 2, "conflict": 1, "duplicate": 1}),
         ("crm", {"accepted": 1, "bad_url": 1}),
     ]

@@ -8,12 +8,12 @@ from sqlalchemy import Engine, event
 
 from service.kit.errors import Conflict, NotFound, Refusal, Unauthenticated
 from service.ledger import keys
+from service.ledger.intake import list_sources
 from service.ledger.keys import (
     KeyRing,
     create_key,
     ensure_source_id,
     list_keys,
-    list_sources,
     revoke_key,
 )
 from tests.ledger.samples import NOW, Ledger
@@ -61,7 +61,7 @@ def test_a_key_that_makes_no_sense_is_refused(
         create_key(engine, name, scopes, NOW)
     assert refused.value.code == code
     assert list_keys(engine) == []
-    assert list_sources(engine) == []
+    assert list_sources(engine, NOW) == []
 
 
 def test_the_secret_is_nowhere_in_the_ledger(ledger: Ledger) -> None:
@@ -81,7 +81,7 @@ def test_two_keys_may_speak_for_one_source(engine: Engine) -> None:
         ("old", "shop", ["facts"]),
         ("new", "shop", ["facts", "admin"]),
     ]
-    assert [s["name"] for s in list_sources(engine)] == ["shop"]
+    assert [s["name"] for s in list_sources(engine, NOW)] == ["shop"]
 
 
 @pytest.mark.parametrize("key", ["", "sk_unknown", "sk_\ud800", "x" * 10_000])

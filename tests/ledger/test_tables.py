@@ -101,7 +101,7 @@ def test_every_moment_is_a_column_of_instants() -> None:
         f"{table.name}.{column.name}"
         for table in SQLModel.metadata.tables.values()
         for column in table.columns
-        if column.name.endswith("_at")
+        if column.name.endswith(("_at", "_since")) or column.name == "hour"
     }
     instants = {
         f"{table.name}.{column.name}"

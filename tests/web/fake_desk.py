@@ -105,6 +105,7 @@ class FakeDesk:
             "not_convertible": [
                 {"kind": "revenue", "currency": "RUB", "amount": 100.0, "count": 1}
             ],
+            "include": [],
             "excluded": [{"reason": "bot", "facts": 2}],
         }
 

@@ -21,16 +21,17 @@ SELECT set_members.set_id, COUNT(*) AS members
 FROM set_members JOIN area ON area.identifier_id = set_members.identifier_id
 GROUP BY set_members.set_id;
 
--- `node` numbers the area from 0; `place` orders its identifiers from the earliest.
+-- `vouched`: a server named this person. `node` numbers the area from 0; `place` orders its identifiers from the earliest.
 CREATE OR REPLACE TEMP TABLE nodes AS
 SELECT
     area.identifier_id, area.person_id, identifiers.known, identifiers.identifier, seen.first_at,
+    identifiers.known AND seen.trusted AS vouched,
     ROW_NUMBER() OVER (ORDER BY area.identifier_id) - 1 AS node,
     ROW_NUMBER() OVER (ORDER BY seen.first_at, identifiers.identifier) AS place
 FROM area
 JOIN identifiers ON identifiers.identifier_id = area.identifier_id
 JOIN (
-    SELECT set_members.identifier_id, MIN(set_seen.first_at) AS first_at
+    SELECT set_members.identifier_id, MIN(set_seen.first_at) AS first_at, BOOL_OR(set_seen.trusted) AS trusted
     FROM area_sets
     JOIN set_members ON set_members.set_id = area_sets.set_id
     JOIN set_seen ON set_seen.set_id = area_sets.set_id
@@ -38,9 +39,12 @@ JOIN (
 ) AS seen ON seen.identifier_id = area.identifier_id;
 
 CREATE OR REPLACE TEMP TABLE links AS
-SELECT l.node AS left_node, r.node AS right_node, seen.last_at
+SELECT l.node AS left_node, r.node AS right_node, seen.first_at, seen.last_at, seen.trusted
 FROM area_sets
-JOIN (SELECT set_id, MAX(last_at) AS last_at FROM set_seen GROUP BY set_id) AS seen
+JOIN (
+    SELECT set_id, MIN(first_at) AS first_at, MAX(last_at) AS last_at, BOOL_OR(trusted) AS trusted
+    FROM set_seen GROUP BY set_id
+) AS seen
     ON seen.set_id = area_sets.set_id
 JOIN set_members AS lm ON lm.set_id = area_sets.set_id
 JOIN set_members AS rm ON rm.set_id = area_sets.set_id AND rm.identifier_id > lm.identifier_id

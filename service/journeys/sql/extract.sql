@@ -4,11 +4,24 @@
 -- The long text of a payload is read where it is needed and never copied; CONTAINS spares most
 -- rows the parsing.
 
+-- What is kept and counted, and left out unless a reader asks for it: robots and spam.
+CREATE OR REPLACE TEMP TABLE flagged AS
+SELECT seq, reason
+FROM (
+    SELECT seq,
+        CASE WHEN payload ->> '$.bot' = 'true' THEN 'bot' WHEN payload ->> '$.spam' = 'true' THEN 'spam' END AS reason
+    FROM new_facts
+    WHERE NOT $with_bots AND (CONTAINS(payload, '"bot":true') OR CONTAINS(payload, '"spam":true'))
+) AS marked
+WHERE reason IS NOT NULL;
+
+INSERT INTO left_out SELECT reason, COUNT(*) FROM flagged GROUP BY reason;
+
 -- Page views, touches and spend lines. Addresses stay raw here: they are taken apart once for
--- each distinct one, in the dictionaries below.
+-- each distinct one, in the dictionaries below. What a public key said is not `trusted`.
 CREATE OR REPLACE TEMP TABLE located AS
 SELECT
-    seq, source_id, fact_id, type, occurred_at, identifiers, touch, type = 'page' AS is_page,
+    seq, source_id, fact_id, type, occurred_at, identifiers, touch, trusted, type = 'page' AS is_page,
     SPLIT_PART(url, '?', 1) AS address, SPLIT_PART(url, '/', 3) AS page_authority,
     SPLIT_PART(referrer, '/', 3) AS referrer_authority
 FROM (
@@ -17,43 +30,40 @@ FROM (
         CAST(payload -> '$.identifiers' AS VARCHAR) AS identifiers,
         COALESCE(CAST(payload -> '$.touch' AS VARCHAR), '') AS touch,
         COALESCE(payload ->> '$.page.url', '') AS url,
-        COALESCE(payload ->> '$.page.referrer', '') AS referrer
+        COALESCE(payload ->> '$.page.referrer', '') AS referrer,
+        NOT (CONTAINS(payload, '"public":true') AND COALESCE(payload ->> '$.public', '') = 'true') AS trusted
     FROM new_facts
-    WHERE type IN ('page', 'touch', 'spend')
-        AND NOT (CONTAINS(payload, '"bot":true') AND COALESCE(payload ->> '$.bot', '') = 'true')
+    WHERE type IN ('page', 'touch', 'spend') AND seq NOT IN (SELECT seq FROM flagged)
 ) AS parsed;
-
-INSERT INTO left_out
-SELECT 'bot', COUNT(*) FROM new_facts
-WHERE CONTAINS(payload, '"bot":true') AND COALESCE(payload ->> '$.bot', '') = 'true'
-HAVING COUNT(*) > 0;
 
 -- Everything else that names people.
 CREATE OR REPLACE TEMP TABLE others AS
 SELECT seq, source_id, fact_id, type, occurred_at, payload,
-    CAST(payload -> '$.identifiers' AS VARCHAR) AS identifiers
+    CAST(payload -> '$.identifiers' AS VARCHAR) AS identifiers,
+    NOT (CONTAINS(payload, '"public":true') AND COALESCE(payload ->> '$.public', '') = 'true') AS trusted
 FROM new_facts
-WHERE type NOT IN ('page', 'touch', 'spend', 'rate')
-    AND NOT (CONTAINS(payload, '"bot":true') AND COALESCE(payload ->> '$.bot', '') = 'true');
+WHERE type NOT IN ('page', 'touch', 'spend', 'rate') AND seq NOT IN (SELECT seq FROM flagged);
 
 -- How each fact names its people: one visitor says the same words each time.
 CREATE OR REPLACE TEMP TABLE named AS
-SELECT identifiers, MIN(seq) AS first_seq, MIN(occurred_at) AS first_at, MAX(occurred_at) AS last_at
+SELECT
+    identifiers, MIN(seq) AS first_seq, MIN(occurred_at) AS first_at, MAX(occurred_at) AS last_at,
+    BOOL_OR(trusted) AS trusted
 FROM (
-    SELECT seq, occurred_at, identifiers FROM located WHERE identifiers IS NOT NULL
+    SELECT seq, occurred_at, identifiers, trusted FROM located WHERE identifiers IS NOT NULL
     UNION ALL
-    SELECT seq, occurred_at, identifiers FROM others WHERE identifiers IS NOT NULL
+    SELECT seq, occurred_at, identifiers, trusted FROM others WHERE identifiers IS NOT NULL
     UNION ALL
-    SELECT seq, occurred_at, CAST(TO_JSON(contact) AS VARCHAR) AS identifiers
+    SELECT seq, occurred_at, CAST(TO_JSON(contact) AS VARCHAR) AS identifiers, TRUE AS trusted
     FROM (
         SELECT seq, occurred_at, UNNEST(CAST(payload -> '$.deal.contacts' AS VARCHAR[][])) AS contact
         FROM others WHERE type = 'deal'
     ) AS contacts
     UNION ALL
-    SELECT seq, occurred_at, CAST(TO_JSON([payload ->> '$.unlink.left']) AS VARCHAR) AS identifiers
+    SELECT seq, occurred_at, CAST(TO_JSON([payload ->> '$.unlink.left']) AS VARCHAR) AS identifiers, TRUE AS trusted
     FROM others WHERE type = 'unlink'
     UNION ALL
-    SELECT seq, occurred_at, CAST(TO_JSON([payload ->> '$.unlink.right']) AS VARCHAR) AS identifiers
+    SELECT seq, occurred_at, CAST(TO_JSON([payload ->> '$.unlink.right']) AS VARCHAR) AS identifiers, TRUE AS trusted
     FROM others WHERE type = 'unlink'
 ) AS mentions
 GROUP BY identifiers;
@@ -88,11 +98,11 @@ FROM new_members
 JOIN identifiers ON identifiers.identifier = new_members.identifier;
 
 CREATE OR REPLACE TEMP TABLE chunk_sets AS
-SELECT identifier_sets.set_id, named.first_at, named.last_at
+SELECT identifier_sets.set_id, named.first_at, named.last_at, named.trusted
 FROM named
 JOIN identifier_sets ON identifier_sets.identifiers = named.identifiers;
 
-INSERT INTO set_seen SELECT set_id, first_at, last_at FROM chunk_sets;
+INSERT INTO set_seen SELECT set_id, first_at, last_at, trusted FROM chunk_sets;
 
 INSERT INTO batch_sets SELECT set_id FROM chunk_sets;
 
@@ -220,4 +230,4 @@ FROM new_facts AS f
 JOIN identifier_sets ON identifier_sets.identifiers = CAST(f.payload -> '$.identifiers' AS VARCHAR)
 WHERE (CONTAINS(f.payload, '"account":') OR CONTAINS(f.payload, '"email_domain":'))
     AND ((f.payload -> '$.account') IS NOT NULL OR (f.payload -> '$.email_domain') IS NOT NULL)
-    AND NOT (CONTAINS(f.payload, '"bot":true') AND COALESCE(f.payload ->> '$.bot', '') = 'true');
+    AND f.seq NOT IN (SELECT seq FROM flagged);
