@@ -21,6 +21,7 @@ from service.kit.log import configure_log
 from service.ledger.keys import create_key, list_keys, revoke_key
 from service.ledger.migrate import is_current, migrate
 from service.ledger.read import last_seq
+from service.link_commands import create_links_app
 from service.main import Role, configuration_of, create_app, identifier_reader, memory_mart, sign_in
 from service.settings import Settings
 
@@ -59,6 +60,9 @@ def _ledger(settings: Settings) -> Any:
         say.print("The ledger's tables are not of this version. Run: throughline migrate")
         raise typer.Exit(1)
     return engine
+
+
+app.add_typer(create_links_app(_settings, _ledger), name="links")
 
 
 @app.command()

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import Receive, Scope, Send
 
-from service.api import admin, ingest, operations, reads
+from service.api import admin, ingest, links, operations, reads
 from service.api.docs import mount_docs, openapi_of
 from service.api.errors import install_errors
 from service.api.parts import Parts
@@ -24,6 +24,7 @@ from service.journeys.mart import Mart
 from service.kit.db import make_engine
 from service.ledger.hooks import HookRing
 from service.ledger.keys import KeyRing
+from service.ledger.links import LinkRing
 from service.ledger.salts import salt_of
 from service.ledger.writer import Writer
 from service.reports.desk import ReportDesk
@@ -92,6 +93,7 @@ def make_parts(settings: Settings, role: Role, clock: Callable[[], datetime]) ->
         engine=engine,
         keys=KeyRing(engine),
         hooks=HookRing(engine),
+        links=LinkRing(engine),
         writer=Writer(engine, settings.queue_facts, settings.commit_facts),
         mart=mart,
         follower=Follower(mart, settings.follow_interval.total_seconds()),
@@ -146,9 +148,11 @@ def create_app(
     if role != "query":
         app.include_router(ingest.router)
         app.include_router(create_senders())
+        app.include_router(links.followed)
     if role != "collect":
         app.include_router(reads.router)
         app.include_router(admin.router)
+        app.include_router(links.router)
         mount_docs(app)
         mount_web(app)
     app.add_middleware(GzipAnswers, minimum_size=2048)

@@ -18,6 +18,7 @@ from service.collect.formats import formats
 from service.collect.intake import collect_messages
 from service.collect.wire import Call, Described, Endpoint, Fixed, Format, Reply
 from service.kit.errors import ThroughlineError, Unauthenticated, Unavailable
+from service.ledger.append import Receipt
 
 Handler = Callable[[Request], Awaitable[Response]]
 _VARIABLE = re.compile(r"\{(\w+)\}")
@@ -79,6 +80,8 @@ async def receive(request: Request, wire: Format, endpoint: Endpoint) -> Respons
         )
         receipt = await store(parts, batch)
     except ThroughlineError as error:
+        if endpoint.always:
+            return response_of(endpoint.answer(call, Receipt()), headers)
         reply = endpoint.refuse(call, error) if endpoint.refuse else None
         if reply is None:
             return problem_of(error, headers)
@@ -155,6 +158,7 @@ def _described(wire: Format, endpoint: Described, method: str) -> dict[str, Any]
         else f"{wire.title}.",
         "operation_id": name if len(endpoint.methods) == 1 else f"{name}_{method.lower()}",
         "openapi_extra": more,
+        "response_class": Response,
         "responses": _responses(endpoint),
     }
 

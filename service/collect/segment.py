@@ -3,10 +3,8 @@
 What a message becomes: `identify` and `alias` an identify, `page` a page (without any address a
 track), `screen` a track, `group` a group with its account, `track` what `vocabulary` says.
 
-Its clock: `occurred_at` is the `timestamp` corrected by how far `sentAt` lies from its arrival, as
-Segment does, but only where that is the skew of a clock and not a queue that waited; what the
-client wrote stays in the fact as `claimed_at`, so that a message sent again is a duplicate
-although its correction came out a little different. `context.ip` and `writeKey` are never kept.
+Its clock: `occurred_at` is the `timestamp` corrected by how far `sentAt` lies from its arrival (see
+`clocks`); servers' clocks are taken as they are. `context.ip` and `writeKey` are never kept.
 
 Sources: Segment's documentation of the HTTP API and of the common fields; recorded clients.
 """
@@ -14,21 +12,20 @@ Sources: Segment's documentation of the HTTP API and of the common fields; recor
 import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Final
 
 import orjson
 
-from service.collect.native import TRUSTED_AHEAD, Sender, parse_moment
+from service.collect.clocks import corrected
+from service.collect.native import Sender
 from service.collect.picking import mapping
 from service.collect.segment_messages import REWRITERS, Message, rewrite
 from service.collect.wire import NativeEvent
 from service.kit.errors import Refusal
 
 MAX_MESSAGE_ID: Final = 100
-# A message sent later than this after its `sentAt` waited in a queue; its clock may be right.
-PLAUSIBLE_SKEW: Final = timedelta(minutes=10)
 
 # What differs between two sendings of one message.
 _VOLATILE: Final = frozenset({"sentAt", "receivedAt", "writeKey", "_metadata", "integrations"})
@@ -122,27 +119,8 @@ def _moments(message: Message, sent_at: object, received_at: datetime) -> tuple[
         return received_at.isoformat(), ""
     if not isinstance(claimed, str):
         raise Refusal("wrong_type", "timestamp", "a timestamp is text like 2026-03-01T10:00:00Z")
-    moment = parse_moment(claimed, "timestamp")
-    sent = None if _is_server(message) else _sent_at(sent_at)
-    if sent is not None and received_at - sent <= PLAUSIBLE_SKEW:
-        try:
-            # Nothing occurs after it was sent, whatever the clock says.
-            moment = received_at + min(moment - sent, timedelta(0))
-        except OverflowError:
-            raise Refusal(
-                "bad_timestamp", "sentAt", "sentAt lies thousands of years after the timestamp"
-            ) from None
-    elif moment - received_at <= TRUSTED_AHEAD:
-        moment = min(moment, received_at)
-    return moment.isoformat(), claimed
-
-
-def _sent_at(value: object) -> datetime | None:
-    """A `sentAt` that cannot be read corrects nothing; the message itself is none the worse."""
-    try:
-        return parse_moment(value, "sentAt") if isinstance(value, str) else None
-    except Refusal:
-        return None
+    sent = None if _is_server(message) else sent_at
+    return corrected(claimed, "timestamp", sent, "sentAt", received_at), claimed
 
 
 def _is_server(message: Message) -> bool:

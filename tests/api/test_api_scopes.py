@@ -41,6 +41,10 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str], int]] = {
     ("get", "/v1/keys"): (frozenset({"admin"}), 200),
     ("post", "/v1/keys"): (frozenset({"admin"}), 201),
     ("delete", "/v1/keys/{key_id}"): (frozenset({"admin"}), 404),
+    ("get", "/r/{code}"): (ANYBODY, 404),
+    ("get", "/v1/links"): (frozenset({"admin"}), 200),
+    ("post", "/v1/links"): (frozenset({"admin"}), 201),
+    ("delete", "/v1/links/{code}"): (frozenset({"admin"}), 404),
     **{
         (method.lower(), endpoint.paths[0]): (
             frozenset(endpoint.scopes)
@@ -57,7 +61,12 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str], int]] = {
 OF_FORMATS = {
     path for wire in formats().values() for endpoint in wire.endpoints for path in endpoint.paths
 }
-EXAMPLES = {"conversion_id": "won:order:none", "person_id": "p_none", "key_id": "2000000000"}
+EXAMPLES = {
+    "conversion_id": "won:order:none",
+    "person_id": "p_none",
+    "key_id": "2000000000",
+    "code": "no-such-link",
+}
 DESCRIPTION: Any = create_app(Settings(_env_file=None)).openapi()
 OPERATIONS = [
     (method, path)
