@@ -40,7 +40,7 @@ PARAMETERS: Final = {
     "content": "utm_content",
     "term": "utm_term",
 }
-_CLICK: Final = re.compile(r"[?&]tl_click=([0-9a-z]{6,12}\.[\w-]{10,40})(?=[&#]|$)")
+_CLICK: Final = re.compile(r"[?&]tl_click=([0-9a-z]{8,9}\.[\w-]{10,40})(?=[&#]|$)")
 
 
 def _target(value: str) -> str:

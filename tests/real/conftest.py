@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import httpx
@@ -16,6 +17,9 @@ from service.ledger.keys import create_key
 from service.ledger.migrate import migrate
 from service.main import create_app
 from service.settings import Settings
+from tests.real.clients import chromium
+
+__all__ = ["chromium"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,22 @@ class Running:
         answer = httpx.get(f"{self.url}{path}", params=params, headers=headers, timeout=30)
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
+        return found
+
+    def outcomes(self) -> dict[str, int]:
+        """What became of everything sent so far, by outcome, of all sources together."""
+        counted: dict[str, int] = {}
+        for source in self.ask("/v1/sources")["items"]:
+            for outcome, count in source["outcomes"].items():
+                counted[outcome] = counted.get(outcome, 0) + count
+        return counted
+
+    def wait_for(self, accepted: int) -> dict[str, int]:
+        """The outcomes, once so many facts are accepted."""
+        until = monotonic() + 30
+        while (found := self.outcomes()).get("accepted", 0) < accepted:
+            assert monotonic() < until, found
+            sleep(0.05)
         return found
 
 

@@ -15,7 +15,7 @@
   const bare = silent || set.mode == "cookieless";
   const idKey = "throughline_id";
   const mark = "throughline:"; // before the names of waiting events
-  let queue = []; // [name in localStorage, the event's JSON], oldest first
+  let queue = []; // [name in localStorage, the event's JSON, whether a beacon had it]
   let flying = 0; // how many of them, from the oldest, are on their way
   let wait = 1e3;
   let timer, last, id;
@@ -50,8 +50,8 @@
     store((s) => s.removeItem(item[0]));
   });
 
-  const body = (from) => JSON.stringify({ key: set.key, sent_at: new Date() }).slice(0, -1) +
-    ',"events":[' + queue.slice(from, from + 20).map((item) => item[1]) + "]}";
+  const body = (items) => JSON.stringify({ key: set.key, sent_at: new Date() }).slice(0, -1) +
+    ',"events":[' + items.map((item) => item[1]) + "]}";
 
   const later = (pause) => { timer = timer || setTimeout(send, pause); };
 
@@ -60,7 +60,7 @@
     timer = 0;
     if (flying || !queue[0]) return;
     const items = queue.slice(0, 20);
-    const text = body(0);
+    const text = body(items);
     let pause = 0;
     flying = items.length;
     // Text needs no preflight; browsers keep at most 64 KiB alive.
@@ -69,7 +69,7 @@
         if (got.status > 499 || got.status == 429) throw got.status;
         forget(items);
         wait = 1e3;
-        debug && got.json().then(log);
+        debug && got.text().then(log);
       })
       .catch((e) => {
         log(e);
@@ -82,7 +82,11 @@
   };
 
   // A beacon says nothing of its fate: what it carried is sent again by the next page.
-  const leave = () => { queue[flying] && nav.sendBeacon(to, body(flying)); };
+  const leave = () => {
+    const items = queue.slice(flying).filter((item) => !item[2]).slice(0, 20);
+    items.map((item) => { item[2] = 1; });
+    items[0] && nav.sendBeacon(to, body(items));
+  };
 
   // A fragment is a place on the page, unless it is written like a route.
   const page = (anew) => {
@@ -105,8 +109,8 @@
     // it is used. Where the browser keeps nothing there is none.
     const life = 34128e3;
     let made = (RegExp(idKey + "=([\\w.-]+)").exec(d.cookie) || [])[1] || s[idKey];
-    let age = Math.max(0, Date.now() - parseInt(made, 36)) / 1e3;
-    if (!(age < life)) {
+    let age = (Date.now() - parseInt(made, 36)) / 1e3; // "undefined" lies far ahead
+    if (!(age >= 0 && age < life)) {
       age = 0;
       made = Date.now().toString(36) + "." + uuid();
     }
