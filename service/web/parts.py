@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import Engine
 from starlette.requests import Request
 
 from service.reports.question import Question
@@ -55,6 +56,9 @@ class Parts(Protocol):
 
     @property
     def clock(self) -> Callable[[], datetime]: ...
+
+    @property
+    def engine(self) -> Engine: ...
 
     @property
     def signin(self) -> SignIn: ...

@@ -6,15 +6,16 @@ application whose `state.parts` holds the parts named in `parts.py`.
 
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from service.kit.errors import BadRequest, Forbidden
+from service.kit.errors import BadRequest
 from service.web.assets import Assets
+from service.web.forms import read_form
 from service.web.pages import (
     HEADERS,
     THEME_COOKIE,
@@ -29,14 +30,13 @@ from service.web.parts import parts_of
 from service.web.session import (
     clear_session,
     is_https,
-    is_same_origin,
     session_of,
     set_session,
 )
 from service.web.views_journeys import show_journey, show_journeys
 from service.web.views_overview import show_channel, show_overview
+from service.web.views_setup import make_key, show_arrival, show_setup
 
-_LARGEST_FORM = 4096
 _YEAR = 365 * 86_400
 
 
@@ -50,6 +50,9 @@ def create_web() -> APIRouter:
     private.add_api_route("/channels/{channel:path}", show_channel)
     private.add_api_route("/journeys", show_journeys)
     private.add_api_route("/journeys/{conversion_id:path}", show_journey)
+    private.add_api_route("/setup", show_setup)
+    private.add_api_route("/setup", make_key, methods=["POST"])
+    router.add_api_route("/setup/arrival", show_arrival)
     router.add_api_route("/sign-in", ask_to_sign_in)
     router.add_api_route("/sign-in", sign_in, methods=["POST"])
     router.add_api_route("/sign-out", sign_out, methods=["POST"])
@@ -87,7 +90,7 @@ def ask_to_sign_in(request: Request, token: str = "") -> Response:
 
 async def sign_in(request: Request) -> Response:
     """Spend the link and open a session."""
-    form = await _form(request)
+    form = await read_form(request)
     session = parts_of(request).signin.open(form.get("token", ""))
     if session is None:
         return render(request, "sign_in.html", 410, state_of_link="spent", token="")
@@ -98,7 +101,7 @@ async def sign_in(request: Request) -> Response:
 
 async def sign_out(request: Request) -> Response:
     """Close the session everywhere and forget the cookie."""
-    await _form(request)
+    await read_form(request)
     session = session_of(request)
     if session is not None:
         parts_of(request).signin.close(session)
@@ -109,7 +112,7 @@ async def sign_out(request: Request) -> Response:
 
 async def choose_theme(request: Request) -> Response:
     """Remember light, dark or the system's choice; a cookie, so that no page flashes."""
-    form = await _form(request)
+    form = await read_form(request)
     theme = form.get("theme", "")
     if theme not in THEMES:
         raise BadRequest("unknown_theme", f"The theme is one of {', '.join(THEMES)}.")
@@ -128,24 +131,3 @@ def own_path(address: str) -> str:
         return "/"
     plain = address.startswith("/") and not address.startswith("//") and address.isprintable()
     return address if plain and not parts.scheme and "\\" not in address else "/"
-
-
-async def _form(request: Request) -> dict[str, str]:
-    """The fields of a small form that one of our own pages sent.
-
-    Raises:
-        Forbidden: another site sent it.
-        BadRequest: it is no such form.
-    """
-    if not is_same_origin(request):
-        raise Forbidden("cross_site", "This form was not sent from a page of this dashboard.")
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _LARGEST_FORM:
-            raise BadRequest("form_too_large", "The form is larger than any of this dashboard.")
-    try:
-        fields = parse_qs(body.decode("ascii"), max_num_fields=8)
-    except ValueError as error:
-        raise BadRequest("bad_form", "The form cannot be read.") from error
-    return {name: values[-1] for name, values in fields.items()}

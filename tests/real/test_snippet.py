@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from service.collect.formats.snippet import script
+from service.web.views_setup import snippet_for
 from tests.real.clients import failing_at_first, listening, pages
 
 pytestmark = pytest.mark.browser
@@ -18,21 +19,14 @@ pytestmark = pytest.mark.browser
 QUERY = "?utm_source=google&utm_medium=cpc&utm_campaign=spring&gclid=abc"
 # Headless Chromium says so in its own agent, and the service takes it for the robot that it is.
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/147.0.0.0"
-STUB = """
-window.throughline = window.throughline || {q: []};
-["track", "identify"].forEach(function (name) {
-  throughline[name] = throughline[name] || function () {
-    throughline.q.push([name, [].slice.call(arguments)]);
-  };
-});
-"""
 
 
 def shop(url: str, key: str, attributes: str = "", before: str = "") -> dict[str, str]:
-    """A site whose pages hold the snippet."""
-    tag = f'<script async src="{url}/t.js" data-key="{key}" {attributes}></script>'
+    """A site whose pages hold the snippet as the dashboard shows it."""
+    pasted = snippet_for(url, key).replace("data-key", f"{attributes} data-key")
+    pasted = pasted.replace("</script>", f"{before}</script>", 1)
     head = '<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><title>Shop</title>'
-    return dict.fromkeys(("/", "/about"), f"{head}<script>{STUB}{before}</script>{tag}")
+    return dict.fromkeys(("/", "/about"), head + pasted)
 
 
 @contextmanager
