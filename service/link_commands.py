@@ -47,18 +47,10 @@ def create_links_app(
     ) -> None:
         """Register a link; prints its address, and only that, on standard output."""
         given = {
-            "target": target,
-            "code": code,
-            "sender": sender,
-            "source": source,
-            "medium": medium,
-            "campaign": campaign,
-            "campaign_id": campaign_id,
-            "content": content,
-            "term": term,
-            "channel": channel,
-            "carry_click": carry_click,
-        }
+            "target": target, "code": code, "sender": sender, "source": source,
+            "medium": medium, "campaign": campaign, "campaign_id": campaign_id,
+            "content": content, "term": term, "channel": channel, "carry_click": carry_click,
+        }  # fmt: skip
         settings = settings_of()
         made, link = read_link(given)
         now = datetime.now(UTC)

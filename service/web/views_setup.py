@@ -60,7 +60,7 @@ async def make_key(request: Request) -> Response:
     try:
         key, _ = create_key(parts.engine, site, ["collect"], parts.clock())
     except Refusal as refusal:
-        return _page(request, site[:100], code=422, problem=refusal.detail)
+        return _page(request, site[:100], status=422, problem=refusal.detail)
     return _page(request, site, key)
 
 
@@ -85,13 +85,13 @@ def arrival_of(request: Request, site: str) -> Arrival | None:
 
 
 def _page(
-    request: Request, site: str, key: str = "", code: int = 200, problem: str = ""
+    request: Request, site: str, key: str = "", status: int = 200, problem: str = ""
 ) -> Response:
     address = base_url_of(request)
     return render(
         request,
         "setup.html",
-        code,
+        status,
         site=site,
         key=key,
         problem=problem,
