@@ -8,6 +8,7 @@
 PYTHON ?= python3
 WORKERS ?= 2
 ARGS ?=
+ESBUILD ?= $(THROUGHLINE_TEST_NODE_MODULES)/.bin/esbuild
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -21,7 +22,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 	$(if $(UPGRADE),--upgrade)
 LOCKS := requirements.lock requirements-build.lock requirements-dev.lock
 
-.PHONY: help install install-dev run test lint format lock openapi bench clean
+.PHONY: help install install-dev run test lint format lock openapi snippet bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +76,11 @@ openapi: $(VENV)/.runtime ## write openapi/openapi.json anew
 	@mkdir -p openapi
 	$(BIN)/throughline openapi > openapi/openapi.json.new
 	@mv openapi/openapi.json.new openapi/openapi.json
+
+snippet: ## write the browsers' t.min.js anew from t.js; needs esbuild (ESBUILD=its path)
+	$(ESBUILD) --minify --target=es2017 --log-level=warning \
+		< service/collect/snippet/t.js > service/collect/snippet/t.min.js.new
+	@mv service/collect/snippet/t.min.js.new service/collect/snippet/t.min.js
 
 lock: $(UV) ## write the lock files anew, keeping versions that still fit (UPGRADE=1 takes the newest)
 	$(COMPILE) pyproject.toml --extra postgres --output-file requirements.lock

@@ -22,6 +22,7 @@ from service.kit.log import configure_log
 from service.ledger.keys import create_key, list_keys, revoke_key
 from service.ledger.migrate import is_current, migrate
 from service.ledger.read import last_seq
+from service.link_commands import create_links_app
 from service.main import (
     Role,
     configuration_of,
@@ -71,6 +72,7 @@ def _ledger(settings: Settings) -> Any:
 
 
 app.add_typer(create_hooks_app(_settings, _ledger), name="hooks")
+app.add_typer(create_links_app(_settings, _ledger), name="links")
 
 
 @app.command()

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import Receive, Scope, Send
 
-from service.api import admin, exports, hooks, ingest, operations, quarantine, reads
+from service.api import admin, exports, hooks, ingest, links, operations, quarantine, reads
 from service.api.docs import mount_docs, openapi_of
 from service.api.errors import install_errors
 from service.api.parts import Parts
@@ -30,6 +30,7 @@ from service.kit.db import make_engine
 from service.kit.outbound import outbound_client
 from service.ledger.hooks import HookRing
 from service.ledger.keys import KeyRing
+from service.ledger.links import LinkRing
 from service.ledger.salts import salt_of
 from service.ledger.writer import Writer
 from service.outbound.push import Postman
@@ -131,6 +132,7 @@ def make_parts(settings: Settings, role: Role, clock: Callable[[], datetime]) ->
         engine=engine,
         keys=KeyRing(engine),
         hooks=hook_ring,
+        links=LinkRing(engine),
         writer=writer,
         fetcher=Fetcher(
             engine,
@@ -221,12 +223,14 @@ def create_app(
         app.include_router(ingest.router)
         app.include_router(create_senders())
         app.include_router(hooks.receivers)
+        app.include_router(links.followed)
     if role != "collect":
         app.include_router(reads.router)
         app.include_router(admin.router)
         app.include_router(exports.router)
         app.include_router(hooks.router)
         app.include_router(quarantine.router)
+        app.include_router(links.router)
         mount_docs(app)
         mount_web(app)
     app.add_middleware(GzipAnswers, minimum_size=2048)

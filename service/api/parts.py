@@ -18,6 +18,7 @@ from service.journeys.follow import Follower
 from service.journeys.mart import Mart
 from service.ledger.hooks import HookRing
 from service.ledger.keys import KeyRing
+from service.ledger.links import LinkRing
 from service.ledger.writer import Writer
 from service.reports.desk import ReportDesk
 from service.settings import Settings
@@ -35,6 +36,7 @@ class Parts:
     engine: Engine
     keys: KeyRing
     hooks: HookRing
+    links: LinkRing
     writer: Writer
     fetcher: Fetcher
     mart: Mart

@@ -4,6 +4,7 @@ and counted, kept in the ledger, and left out of reports unless a reader asks fo
 An event without a user agent is not taken for a robot's: many clients send none.
 """
 
+import re
 import tomllib
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -18,9 +19,19 @@ from service.collect.landing import host_of
 
 Flag = Literal["bot", "spam"]
 
+# Machines that open a message before its reader does: Apple's Mail Privacy Protection, which fetches
+# every picture and says no more than the first, and those that look for malice.
+_BEFORE_THE_READER = re.compile(
+    r"\s*Mozilla/5\.0\s*|.*(?:proofpoint|barracuda|mimecast|safelinks|ironport|fireeye|symantec|"
+    r"messagelabs|forcepoint|trend ?micro|sophos|bitdefender|cloudmark|mailscanner).*",
+    re.IGNORECASE | re.DOTALL,
+)
+
 
 @lru_cache(maxsize=16_384)
 def _known(user_agent: str) -> bool:
+    if _BEFORE_THE_READER.fullmatch(user_agent):
+        return True
     return bool(crawleruseragents.is_crawler(user_agent))
 
 

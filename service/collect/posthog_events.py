@@ -28,10 +28,10 @@ from service.collect.analytics import (
     people_in,
 )
 from service.collect.channels.rules import click_ids
+from service.collect.clocks import PLAUSIBLE_SKEW
 from service.collect.landing import host_of, read_landing
 from service.collect.native import DIMENSIONS, TRUSTED_AHEAD, Sender
 from service.collect.picking import MAX_TEXT, MAX_URL, first, mapping, number_or_text, scalars, text
-from service.collect.segment import PLAUSIBLE_SKEW
 from service.collect.wire import NativeEvent
 from service.kit.errors import Refusal
 

@@ -4,10 +4,8 @@ What a message becomes: `identify`, `alias` and `merge` an identify, `page` a pa
 address a track), `screen` a track, `group` a group with its account, `track` what `vocabulary`
 says.
 
-Its clock: `occurred_at` is the `timestamp` corrected by how far `sentAt` lies from its arrival, as
-Segment does, but only where that is the skew of a clock: not the time that a request takes, and
-not that for which a queue waited. What the client wrote stays in the fact as `claimed_at`, so that
-a message sent again is a duplicate although its correction came out a little different. `context.ip` and `writeKey` are never kept.
+Its clock: `occurred_at` is the `timestamp` corrected by how far `sentAt` lies from its arrival (see
+`clocks`); servers' clocks are taken as they are. `context.ip` and `writeKey` are never kept.
 
 Sources: Segment's documentation of the HTTP API and of the common fields; recorded clients.
 """
@@ -15,14 +13,15 @@ Sources: Segment's documentation of the HTTP API and of the common fields; recor
 import json
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final
 
 import orjson
 
-from service.collect.native import TRUSTED_AHEAD, Sender, parse_moment
+from service.collect.clocks import corrected
+from service.collect.native import Sender
 from service.collect.picking import mapping
 from service.collect.segment_context import add_more
 from service.collect.segment_messages import REWRITERS, Message, rewrite
@@ -30,12 +29,6 @@ from service.collect.wire import NativeEvent
 from service.kit.errors import Refusal
 
 MAX_MESSAGE_ID: Final = 100
-MAX_MOMENT: Final = 64
-# A message sent later than this after its `sentAt` waited in a queue; its clock may be right.
-PLAUSIBLE_SKEW: Final = timedelta(minutes=10)
-# Less is what the network takes, for each message anew: corrected by it, a page and the order that
-# followed it changed places.
-NOTICEABLE_SKEW: Final = timedelta(seconds=1)
 
 # What differs between two sendings of one message.
 _VOLATILE: Final = frozenset({"sentAt", "receivedAt", "writeKey", "_metadata", "integrations"})
@@ -129,39 +122,8 @@ def _moments(message: Message, sent_at: object, received_at: datetime) -> tuple[
         return received_at.isoformat(), ""
     if not isinstance(claimed, str):
         raise Refusal("wrong_type", "timestamp", "a timestamp is text like 2026-03-01T10:00:00Z")
-    moment = parse_moment(claimed, "timestamp")
-    sent = None if _is_server(message) else _sent_at(sent_at)
-    if sent is not None and received_at - sent <= PLAUSIBLE_SKEW:
-        moment = _corrected(moment, sent, received_at)
-    elif moment - received_at <= TRUSTED_AHEAD:
-        moment = min(moment, received_at)
-    return moment.isoformat(), claimed
-
-
-def _corrected(moment: datetime, sent: datetime, received_at: datetime) -> datetime:
-    # Nothing occurs after it was sent, whatever the clock says.
-    before_sending = min(moment - sent, timedelta(0))
-    if abs(received_at - sent) < NOTICEABLE_SKEW:
-        return sent + before_sending
-    try:
-        return received_at + before_sending
-    except OverflowError:
-        raise Refusal(
-            "bad_timestamp", "sentAt", "sentAt lies thousands of years after the timestamp"
-        ) from None
-
-
-def _sent_at(value: object) -> datetime | None:
-    """A `sentAt` that cannot be read corrects nothing; the message itself is none the worse."""
-    return _read_sent_at(value) if isinstance(value, str) and len(value) <= MAX_MOMENT else None
-
-
-@lru_cache(64)  # it is that of its batch
-def _read_sent_at(text: str) -> datetime | None:
-    try:
-        return parse_moment(text, "sentAt")
-    except Refusal:
-        return None
+    sent = None if _is_server(message) else sent_at
+    return corrected(claimed, "timestamp", sent, "sentAt", received_at), claimed
 
 
 def _is_server(message: Message) -> bool:

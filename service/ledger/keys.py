@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine, select
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 from sqlmodel import select as select_models
 
@@ -44,11 +45,17 @@ def ensure_source(session: Session, name: str, now: datetime) -> Source:
     """The source of that name, made where there is none. Raises Refusal for a bad name."""
     if not name or len(name) > 100 or not name.isprintable():
         raise Refusal("bad_name", "name", "a name has 1 to 100 printable characters")
-    source = session.exec(select_models(Source).where(Source.name == name)).first()
-    if source is None:
-        source = Source(name=name, created_at=now)
-        session.add(source)
-        session.flush()  # its id is what facts and keys refer to
+    named = select_models(Source).where(Source.name == name)
+    source = session.exec(named).first()
+    if source is not None:
+        return source
+    source = Source(name=name, created_at=now)
+    try:
+        with session.begin_nested():
+            session.add(source)
+            session.flush()  # its id is what facts and keys refer to
+    except IntegrityError:  # somebody else made it in this moment
+        return session.exec(named).one()
     return source
 
 

@@ -45,6 +45,7 @@ from service.web.views_quarantine import (
     show_item,
     show_quarantine,
 )
+from service.web.views_setup import make_key, show_arrival, show_setup
 from service.web.views_sources import show_sources
 
 _YEAR = 365 * 86_400
@@ -61,6 +62,9 @@ def create_web() -> APIRouter:
     private.add_api_route("/journeys", show_journeys)
     private.add_api_route("/journeys/{conversion_id:path}", show_journey)
     private.add_api_route("/sources", show_sources)
+    private.add_api_route("/setup", show_setup)
+    private.add_api_route("/setup", make_key, methods=["POST"])
+    router.add_api_route("/setup/arrival", show_arrival)
     router.add_api_route("/sign-in", ask_to_sign_in)
     router.add_api_route("/sign-in", sign_in, methods=["POST"])
     router.add_api_route("/sign-out", sign_out, methods=["POST"])

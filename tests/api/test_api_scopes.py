@@ -65,6 +65,10 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str], int]] = {
     ("post", "/v1/webhooks/{hook_key}"): (ANYBODY, 200),
     ("get", "/postback/{hook_key}"): (ANYBODY, 200),
     ("post", "/postback/{hook_key}"): (ANYBODY, 200),
+    ("get", "/r/{code}"): (ANYBODY, 404),
+    ("get", "/v1/links"): (frozenset({"admin"}), 200),
+    ("post", "/v1/links"): (frozenset({"admin"}), 201),
+    ("delete", "/v1/links/{code}"): (frozenset({"admin"}), 404),
     **{
         (method.lower(), endpoint.paths[0]): (
             frozenset(endpoint.scopes)
@@ -85,6 +89,7 @@ EXAMPLES = {
     "conversion_id": "won:order:none",
     "person_id": "p_none",
     "key_id": "2000000000",
+    "code": "no-such-link",
     "item_id": "2000000000",
     "hook_id": "2000000000",
     "name": "none",

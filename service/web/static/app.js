@@ -42,15 +42,18 @@ document.addEventListener("click", (event) => {
 });
 
 // After a swap: keep open what was open, show the top of a new page, and say what is there now.
+// Where only a part of the page was exchanged, it speaks for itself.
 let opened = [];
 let path = app().dataset.path;
+let shown = app();
 document.addEventListener("htmx:before:swap", () => {
   opened = [...openPanels()].map((panel) => panel.id).filter((id) => id === "more");
 });
 document.addEventListener("htmx:after:swap", () => {
   for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
   opened = [];
-  document.getElementById("lost").hidden = true;
+  if (app() === shown) return;
+  shown = app();
   if (app().dataset.path !== path) {
     path = app().dataset.path;
     scrollTo(0, 0);
@@ -58,7 +61,25 @@ document.addEventListener("htmx:after:swap", () => {
   }
   say(`${document.title.split(" · ")[0]}: shown`);
 });
+document.addEventListener("htmx:after:request", () => { document.getElementById("lost").hidden = true; });
 document.addEventListener("htmx:error", () => { document.getElementById("lost").hidden = false; });
+
+// Copying: where the browser keeps the clipboard to itself, the text is at least marked.
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  const text = document.getElementById(button.dataset.copy);
+  let done = "Copied";
+  try {
+    await navigator.clipboard.writeText(text.textContent);
+  } catch {
+    getSelection().selectAllChildren(text);
+    done = document.execCommand("copy") ? "Copied" : "Marked: press Ctrl C";
+  }
+  button.textContent = done;
+  say(done);
+  setTimeout(() => { button.textContent = "Copy"; }, 3000);
+});
 
 // Single keys, which a reader can switch off for good.
 const help = document.getElementById("help");
