@@ -301,6 +301,7 @@ SPEND_LINES: Any = {
             "channel": "paid_search",
             "fact": 3,
             "statements": 1,
+            "account": None,
         }
     ],
     "next": None,
