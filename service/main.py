@@ -17,11 +17,15 @@ from service.api.errors import install_errors
 from service.api.parts import Parts
 from service.api.senders import create_senders
 from service.collect.identifiers import IdentifierReader
+from service.collect.pulls.configured import load_pulls
+from service.collect.pulls.run import Puller
+from service.collect.pulls.schedule import PullSchedule
 from service.collect.visitors import Visitors
 from service.journeys.build import Configuration
 from service.journeys.follow import Follower
 from service.journeys.mart import Mart
 from service.kit.db import make_engine
+from service.ledger.append import Batch, Receipt
 from service.ledger.hooks import HookRing
 from service.ledger.keys import KeyRing
 from service.ledger.salts import salt_of
@@ -104,6 +108,29 @@ def make_parts(settings: Settings, role: Role, clock: Callable[[], datetime]) ->
     )
 
 
+def allows_private(settings: Settings) -> bool:
+    """Whether requests of ours may reach addresses of the own network."""
+    return bool(getattr(settings, "allow_private_addresses", False))
+
+
+def make_puller(parts: Parts) -> Puller:
+    """Pulls through the service's own writer."""
+
+    def submit(batch: Batch) -> Receipt:
+        receipt = parts.writer.submit(batch).result()
+        parts.follower.hint()
+        return receipt
+
+    return Puller(
+        parts.engine,
+        parts.reader,
+        submit,
+        parts.clock,
+        max_event_bytes=parts.settings.max_event_bytes,
+        allow_private=allows_private(parts.settings),
+    )
+
+
 def create_app(
     settings: Settings | None = None,
     role: Role = "all",
@@ -115,6 +142,7 @@ def create_app(
     answers only; clock: gives the present as an aware datetime.
     """
     settings = settings or Settings()
+    pulls = load_pulls(settings.pulls_file) if role != "query" else ()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -123,9 +151,12 @@ def create_app(
         parts.writer.start()
         if role != "collect":
             parts.follower.start()
+        schedule = PullSchedule(pulls, make_puller(parts))
+        schedule.start()
         try:
             yield
         finally:
+            schedule.stop()
             parts.writer.stop()
             parts.follower.stop()
             parts.mart.close()
