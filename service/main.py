@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import Receive, Scope, Send
 
-from service.api import admin, ingest, operations, reads
+from service.api import admin, campaigns, ingest, operations, reads
 from service.api.docs import mount_docs, openapi_of
 from service.api.errors import install_errors
 from service.api.parts import Parts
@@ -180,6 +180,7 @@ def create_app(
     if role != "collect":
         app.include_router(reads.router)
         app.include_router(admin.router)
+        app.include_router(campaigns.router)
         mount_docs(app)
         mount_web(app)
     app.add_middleware(GzipAnswers, minimum_size=2048)
