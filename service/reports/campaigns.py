@@ -7,7 +7,7 @@ mart holds: the order in which facts came changes nothing, and a new rule holds 
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
 from functools import lru_cache
@@ -16,6 +16,7 @@ from unicodedata import normalize
 
 import duckdb
 import orjson
+import pyarrow as pa
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from service.collect.refusals import refusal_of
@@ -95,8 +96,12 @@ def key_of(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    patterns: tuple[tuple[int, re.Pattern[str]], ...]
+    patterns: tuple[tuple[int, Callable[[str], object]], ...]
     meant: Meant
+
+    def fits(self, keys: Sequence[str]) -> bool:
+        """Keys of source, medium, campaign and campaign id."""
+        return all(match(keys[place]) for place, match in self.patterns)
 
 
 class Namer:
@@ -120,22 +125,17 @@ class Namer:
         for rule in reversed(rules.rules):
             if rule.to.campaign is not None:
                 self._shown[key_of(rule.to.campaign)] = rule.to.campaign
-        self._known: dict[tuple[Label, ...], Label] = {}
 
     def label(self, source: Label, medium: Label, name: Label, number: Label) -> Label:
         """What the campaign of these dimensions is called in reports; None where there is none."""
-        said = (source, medium, name, number)
-        if said not in self._known:
-            self._known[said] = self._decide(said)
-        return self._known[said]
-
-    def _decide(self, said: tuple[Label, Label, Label, Label]) -> Label:
-        _, _, name, number = said
         label = self._by_id_or_name(name, number)
-        for rule in self._rules:
-            if all(_fits(pattern, said, place, label) for place, pattern in rule.patterns):
-                label = rule.meant.campaign or self._by_id_or_name(None, rule.meant.campaign_id)
-                break
+        if self._rules:
+            # A line that has the id alone is called as its id is.
+            called = name if name is not None or label == number else label
+            keys = tuple(key_of(text or "") for text in (source, medium, called, number))
+            meant = next((rule.meant for rule in self._rules if rule.fits(keys)), None)
+            if meant is not None:
+                label = meant.campaign or self._by_id_or_name(None, meant.campaign_id)
         return None if label is None else self._shown.get(key_of(label), label)
 
     def _by_id_or_name(self, name: Label, number: Label) -> Label:
@@ -151,24 +151,16 @@ class Namer:
 
 def _compile(rule: Rule) -> _Compiled:
     given = (rule.match.source, rule.match.medium, rule.match.campaign, rule.match.campaign_id)
-    return _Compiled(
-        tuple(
-            # fnmatch's sets of signs are not ours: a bracket is a bracket.
-            (place, re.compile(translate(key_of(text).replace("[", "[[]"))))
-            for place, text in enumerate(given)
-            if text is not None
-        ),
-        rule.to,
-    )
+    patterns = ((place, _pattern(text)) for place, text in enumerate(given) if text is not None)
+    return _Compiled(tuple(patterns), rule.to)
 
 
-def _fits(
-    pattern: re.Pattern[str], said: tuple[Label, Label, Label, Label], place: int, label: Label
-) -> bool:
-    text = said[place]
-    if place == 2 and text is None and label != said[3]:
-        text = label  # a line that has the id alone is called as its id is
-    return pattern.match(key_of(text or "")) is not None
+def _pattern(text: str) -> Callable[[str], object]:
+    plain = key_of(text)
+    if "*" not in plain and "?" not in plain:
+        return plain.__eq__
+    # fnmatch's sets of signs are not ours: a bracket is a bracket.
+    return re.compile(translate(plain.replace("[", "[[]"))).match
 
 
 def prepare_rules(mart: duckdb.DuckDBPyConnection, version: int, rules: Any) -> None:
@@ -192,13 +184,23 @@ def prepared_rules(mart: duckdb.DuckDBPyConnection) -> tuple[int, Rules]:
     return int(version), parse_rules(orjson.loads(text))
 
 
-def campaign_labels(
-    mart: duckdb.DuckDBPyConnection,
-    sources: Sequence[Label],
-    mediums: Sequence[Label],
-    names: Sequence[Label],
-    numbers: Sequence[Label],
-) -> list[Label]:
-    """The label of each campaign, by the rules left with the connection."""
-    namer = Namer(prepared_rules(mart)[1], zip(numbers, names, strict=True))
-    return [namer.label(*said) for said in zip(sources, mediums, names, numbers, strict=True)]
+def campaign_labels(mart: duckdb.DuckDBPyConnection) -> list[Label]:
+    """The label of the campaign of every row of `dimensions`, in the order of their ids, by the rules
+    left with the connection. Each campaign is looked at once, however many rows speak of it."""
+    said = mart.execute(
+        "SELECT DISTINCT source, medium, campaign, campaign_id FROM dimensions"
+    ).fetchall()
+    namer = Namer(prepared_rules(mart)[1], ((row[3], row[2]) for row in said))
+    columns = [*zip(*said, strict=True)] or [()] * 4
+    table = dict(zip(("source", "medium", "campaign", "campaign_id"), columns, strict=True))
+    table["label"] = tuple(namer.label(*row) for row in said)
+    texts = {name: pa.array(values, pa.string()) for name, values in table.items()}
+    mart.register("named_campaigns", pa.table(texts))
+    labels = mart.execute(
+        "SELECT n.label FROM dimensions AS d JOIN named_campaigns AS n "
+        "ON n.source IS NOT DISTINCT FROM d.source AND n.medium IS NOT DISTINCT FROM d.medium "
+        "AND n.campaign IS NOT DISTINCT FROM d.campaign "
+        "AND n.campaign_id IS NOT DISTINCT FROM d.campaign_id ORDER BY d.dimension_id"
+    ).fetchall()
+    mart.unregister("named_campaigns")
+    return [label for (label,) in labels]

@@ -17,7 +17,7 @@ Label = str | None
 Codes = NDArray[Any]
 
 _DIMENSIONS = """
-SELECT dimension_id, channel, source, medium, campaign, campaign_id, content, term, touch_kind
+SELECT dimension_id, channel, source, medium, campaign, content, term, touch_kind
 FROM dimensions ORDER BY dimension_id
 """
 
@@ -45,10 +45,7 @@ class Groups:
             n for n, _ in question.filters if n in DIMENSIONS
         }
         for name in wanted:
-            labels = _labels(named[name])
-            if name == "campaign":
-                said = (_labels(named[n]) for n in ("source", "medium", name, "campaign_id"))
-                labels = campaign_labels(mart, *said)
+            labels = campaign_labels(mart) if name == "campaign" else _labels(named[name])
             self._facets[name] = _facet(name, ids, labels)
         if "landing_page" in self.names or any(n == "landing_page" for n, _ in question.filters):
             pages = mart.execute("SELECT page_id, host || path AS page FROM pages").fetchnumpy()

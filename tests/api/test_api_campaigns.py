@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.api.harness import Json, Service, by, order, touch
+from service.ledger.configuration import write_setting
+from tests.api.harness import NOW, Json, Service, by, order, touch
 
 pytestmark = pytest.mark.anyio
 MARCH = {"from_": "2026-03-01", "to": "2026-04-01", "model": "linear"}
@@ -79,6 +80,17 @@ async def test_a_rule_joins_what_nothing_else_does(fresh: Service) -> None:
     assert (await roi(fresh))["rows"] == before["rows"], "without the rule all is as before"
     got = await fresh.get("/v1/campaigns/rules", key="admin")
     assert got.json() == {"version": 2, "rules": []}
+
+
+async def test_rules_that_another_process_wrote_hold_here_too(
+    fresh: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fresh.tell(line("One"), path="/v1/spend")
+    assert (await roi(fresh))["rows"][0]["campaign"] == "One"
+    monkeypatch.setattr("service.reports.desk.RULES_SECONDS", -1.0)
+    rules = {"rules": [{"match": {"campaign": "one"}, "to": {"campaign": "Two"}}]}
+    write_setting(fresh.parts.engine, "campaigns", rules, NOW, "another process")
+    assert (await roi(fresh))["rows"][0]["campaign"] == "Two"
 
 
 async def test_rules_are_refused_by_field(service: Service) -> None:
