@@ -14,6 +14,7 @@ from service.kit.db import is_sqlite, make_engine, reading
 from service.ledger.counting import ENDED
 from service.ledger.intake import list_sources
 from service.ledger.migrate import is_current
+from service.ledger.pulls import list_pulls
 from service.ledger.read import last_seq
 from service.settings import Settings
 
@@ -52,8 +53,17 @@ def checkup(settings: Settings) -> Iterator[Check]:
         for code in sorted({c for s in sources for c in s["outcomes"]})
         if code not in ENDED
     }
+    yield _pulls(engine)
     shown = ", ".join(f"{count:,} {code}" for code, count in refused.items()) or "nothing refused"
     yield Check("quarantine", True, shown)
+
+
+def _pulls(engine: Engine) -> Check:
+    pulls = list_pulls(engine)
+    failing = [f"{p['source']}: {p['last_error']}" for p in pulls if p["state"] == "failing"]
+    return Check(
+        "spend pulls", not failing, "; ".join(failing) or f"{len(pulls)} known, none fails"
+    )
 
 
 def _durability(engine: Engine, settings: Settings) -> Check:

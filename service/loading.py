@@ -1,7 +1,7 @@
 """Bulk ways into the ledger beside HTTP: the demo world and file imports, over the same pipeline."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -15,12 +15,15 @@ from service.collect.imports import Progress as ImportProgress
 from service.collect.intake import collect
 from service.collect.mapping import Kind, parse_mapping
 from service.collect.native import Sender
+from service.collect.pulls.asking import PullError
+from service.collect.pulls.options import PullOptions
+from service.collect.pulls.run import Puller
 from service.collect.rates import to_rate_fact
 from service.collect.replay import SHOWN, Mender, Replayed
 from service.collect.rows import Reading
 from service.collect.spend import collect_spend
 from service.demo.world import World, build_world
-from service.kit.errors import Conflict, Refusal, ThroughlineError
+from service.kit.errors import Conflict, NotFound, Refusal, ThroughlineError
 from service.ledger.append import Batch, Receipt, append
 from service.ledger.keys import Caller, ensure_source_id
 from service.ledger.read import last_seq
@@ -86,6 +89,24 @@ def _check(receipt: Receipt) -> None:
         raise ThroughlineError(
             "demo_refused", f"{first.code} at {first.field}: {first.detail}; {first.raw[:300]}"
         )
+
+
+def pull_now(
+    puller: Puller, pulls: Sequence[PullOptions], source: str | None, since: date | None
+) -> Iterator[tuple[PullOptions, dict[str, Any] | PullError]]:
+    """Run pulls, due or not: each with its receipt, or why it failed.
+
+    Args: source: only this one. Raises: NotFound where no pull is called so.
+    """
+    chosen = [pull for pull in pulls if source in (None, pull.source)]
+    if not chosen:
+        known = ", ".join(pull.source for pull in pulls) or "none"
+        raise NotFound("no_such_pull", f"There is no such pull; configured: {known}.")
+    for pull in chosen:
+        try:
+            yield pull, puller.run(pull, since) or {}
+        except PullError as error:
+            yield pull, error
 
 
 def import_options(

@@ -12,7 +12,17 @@ from sqlalchemy import Engine
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import Receive, Scope, Send
 
-from service.api import admin, exports, hooks, ingest, links, operations, quarantine, reads
+from service.api import (
+    admin,
+    campaigns,
+    exports,
+    hooks,
+    ingest,
+    links,
+    operations,
+    quarantine,
+    reads,
+)
 from service.api.docs import mount_docs, openapi_of
 from service.api.errors import install_errors
 from service.api.parts import Parts
@@ -21,6 +31,9 @@ from service.api.senders import create_senders
 from service.collect.bots import Judge, read_hosts
 from service.collect.fetching import Fetcher, Reading
 from service.collect.identifiers import IdentifierReader
+from service.collect.pulls.configured import load_pulls
+from service.collect.pulls.run import Puller
+from service.collect.pulls.schedule import PullSchedule
 from service.collect.replay import Mender
 from service.collect.visitors import Visitors
 from service.journeys.build import Configuration
@@ -28,6 +41,7 @@ from service.journeys.follow import Follower
 from service.journeys.mart import Mart
 from service.kit.db import make_engine
 from service.kit.outbound import outbound_client
+from service.ledger.append import Batch, Receipt
 from service.ledger.hooks import HookRing
 from service.ledger.keys import KeyRing
 from service.ledger.links import LinkRing
@@ -173,6 +187,24 @@ def postman_of(parts: Parts) -> Postman:
     )
 
 
+def make_puller(parts: Parts) -> Puller:
+    """Pulls through the service's own writer."""
+
+    def submit(batch: Batch) -> Receipt:
+        receipt = parts.writer.submit(batch).result()
+        parts.follower.hint()
+        return receipt
+
+    return Puller(
+        parts.engine,
+        parts.reader,
+        submit,
+        parts.clock,
+        max_event_bytes=parts.settings.max_event_bytes,
+        allow_private=parts.settings.allow_private_addresses,
+    )
+
+
 def create_app(
     settings: Settings | None = None,
     role: Role = "all",
@@ -184,6 +216,7 @@ def create_app(
     answers only; clock: gives the present as an aware datetime.
     """
     settings = settings or Settings()
+    pulls = load_pulls(settings.pulls_file) if role != "query" else ()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -197,9 +230,12 @@ def create_app(
         postman = postman_of(parts)
         if role != "collect":
             postman.start()
+        schedule = PullSchedule(pulls, make_puller(parts))
+        schedule.start()
         try:
             yield
         finally:
+            schedule.stop()
             postman.stop()
             parts.fetcher.stop()
             parts.writer.stop()
@@ -231,6 +267,7 @@ def create_app(
         app.include_router(hooks.router)
         app.include_router(quarantine.router)
         app.include_router(links.router)
+        app.include_router(campaigns.router)
         mount_docs(app)
         mount_web(app)
     app.add_middleware(GzipAnswers, minimum_size=2048)

@@ -104,6 +104,10 @@ class Settings(BaseSettings):
     mart_memory: str = Field("2GB", description="Memory DuckDB may use, such as 2GB.")
     mart_threads: int = Field(0, description="Threads DuckDB may use; 0: all processors.", ge=0)
 
+    pulls_file: Path | None = Field(
+        None, description="TOML file of the scheduled pulls from ad platforms; empty: none."
+    )
+
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:

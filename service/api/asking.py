@@ -92,6 +92,11 @@ def parameters(*names: str, filters: tuple[str, ...] = (), **more: Described) ->
     return {"parameters": described}
 
 
+def own_parameters(**described: Described) -> dict[str, Any]:
+    """`openapi_extra` with an operation's own query parameters and none of the common ones."""
+    return {"parameters": [_query(name, *said) for name, said in described.items()]}
+
+
 def _query(name: str, text: str, example: Any, schema: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": name,

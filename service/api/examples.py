@@ -78,6 +78,7 @@ META: Any = {
     "group_by": ["channel"],
     "filters": {},
     "configuration": "2026-11-8bb650d4",
+    "campaign_rules": 0,
     "watermark": 123,
     "fresh_to": "2026-03-31T23:59:58Z",
     "coverage": {"value": 1.0, "conversions": 1.0, "spend": 1.0},
@@ -302,6 +303,7 @@ SPEND_LINES: Any = {
             "channel": "paid_search",
             "fact": 3,
             "statements": 1,
+            "account": None,
         }
     ],
     "next": None,

@@ -1,6 +1,7 @@
 """Facts come in: `/v1/events`, `/v1/spend`, `/v1/rates`. Raw bytes, read by our own strict parser."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import orjson
@@ -9,6 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from service.api import examples
+from service.api.asking import Described, own_parameters
 from service.api.auth import Collector, Server
 from service.api.cors import NATIVE, cors_of, preflight
 from service.api.parts import NeedsParts, Parts
@@ -18,11 +20,13 @@ from service.collect.body import BOM, parse_items, read_body
 from service.collect.consent import request_says
 from service.collect.intake import collect, receipt_dict, receipt_status
 from service.collect.native import Sender
+from service.collect.presets.recognise import recognise
 from service.collect.rates import RateLine, collect_rates
+from service.collect.rows import Reading
 from service.collect.schemas import Event
 from service.collect.spend import SpendLine, collect_spend
-from service.collect.table_items import read_items
-from service.kit.errors import BadRequest
+from service.collect.table_items import items_of_table, open_recognised, read_items
+from service.kit.errors import BadRequest, Refusal
 from service.ledger.append import Batch, Receipt
 from service.ledger.keys import Caller
 
@@ -35,6 +39,25 @@ RECEIPTS = {
     **described(examples.ALL_REJECTED, success=422, schema=RECEIPT),
 }
 TABLES = ("text/csv", "text/tab-separated-values", "application/csv")
+_TEXT = {"type": "string"}
+# What a platform's report does not say of itself; a line's own words go before.
+SPEND_DEFAULTS: dict[str, Described] = {
+    "source": ("Of lines that name none, as the ads' links write it.", "google", _TEXT),
+    "medium": ("Of lines that name none.", "cpc", _TEXT),
+    "currency": (
+        "ISO 4217, of lines that name none.",
+        "EUR",
+        {"type": "string", "pattern": "^[A-Za-z]{3}$"},
+    ),
+    "account": ("The platform's account, of lines that name none.", "1234567890", _TEXT),
+    "account_timezone": ("IANA zone of the account's days.", "Europe/Berlin", _TEXT),
+    "vat": (
+        "Whether amounts hold value added tax.",
+        "included",
+        {"type": "string", "enum": ["included", "excluded"]},
+    ),
+    "vat_rate": ("Per cent of tax to take off amounts that hold it.", "20", _TEXT),
+}
 router.add_api_route(NATIVE, preflight, methods=["OPTIONS"], include_in_schema=False)
 
 
@@ -116,14 +139,16 @@ async def post_events(request: Request, caller: Collector, parts: NeedsParts) ->
         "application/x-ndjson",
         "text/csv",
         schema=many_of(SpendLine),
-    ),
+    )
+    | own_parameters(**SPEND_DEFAULTS),
     responses=RECEIPTS,
 )
 async def post_spend(request: Request, caller: Server, parts: NeedsParts) -> Response:
-    """Spend lines as JSON, NDJSON or CSV; posting a line's day again restates it."""
+    """Spend lines as JSON, NDJSON or CSV, or an ad platform's own report, known by its header; posting
+    a line's day again restates it."""
     sender = sender_of(caller, parts, request)
     with counted_for(parts, caller):
-        items = await _lines(request, parts, "spend")
+        items = await _lines(request, parts, "spend", _defaults(request))
     batch = collect_spend(items, sender, parts.settings.max_event_bytes)
     return answer(request, await store(parts, batch), sender)
 
@@ -150,10 +175,33 @@ async def post_rates(request: Request, caller: Server, parts: NeedsParts) -> Res
     return answer(request, await store(parts, batch), sender)
 
 
-async def _lines(request: Request, parts: Parts, kind: Literal["spend", "rates"]) -> Any:
+def _defaults(request: Request) -> dict[str, str]:
+    """What the query says of all lines. Raises Refusal for a name that is not known."""
+    given = dict(request.query_params)
+    if unknown := sorted(given.keys() - SPEND_DEFAULTS):
+        raise Refusal(
+            "unknown_parameter",
+            unknown[0],
+            f"known parameters here: {', '.join(sorted(SPEND_DEFAULTS))}",
+        )
+    return given
+
+
+async def _lines(
+    request: Request,
+    parts: Parts,
+    kind: Literal["spend", "rates"],
+    defaults: Mapping[str, str] | None = None,
+) -> Any:
     """The lines of a JSON, NDJSON or CSV body; what is not called CSV and begins like JSON is it."""
     body = await body_bytes(request, parts)
+    most = parts.settings.max_events
     named = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if named in TABLES or body.removeprefix(BOM).lstrip()[:1] not in (b"{", b"[", b""):
-        return read_items(body, kind, parts.settings.max_events)
-    return parse_items(body, parts.settings.max_events)
+        return read_items(body, kind, most, defaults=defaults)
+    if kind == "spend" and (report := recognise(body, Reading())):
+        return items_of_table(*open_recognised(report, defaults=defaults), most)
+    items = parse_items(body, most)
+    if not defaults:
+        return items
+    return [{**defaults, **item} if isinstance(item, dict) else item for item in items]

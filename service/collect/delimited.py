@@ -38,7 +38,7 @@ class Delimited:
         self._encoding = "utf-8" if _is_utf8(reading.encoding) else reading.encoding
         self._feed = _Feed(_decoded(lines, self._encoding))
         try:
-            head = self._first_line()
+            head = self._first_line(reading.header_line)
             given = reading.delimiter
             if hint := _EXCEL_HINT.fullmatch(head[1]):
                 given = given or hint[1]
@@ -49,16 +49,16 @@ class Delimited:
         self.delimiter = _delimiter(head[1], given, [text for _, text in ahead])
         self.columns = self._header(head)
 
-    def _first_line(self) -> Line:
+    def _first_line(self, number: int = 1) -> Line:
         for line in self._feed.source:
-            if line[1].strip():
+            if line[0] >= number and line[1].strip():
                 return line
         raise BadRequest("empty_table", "The table is empty; its first line names the columns.")
 
     def _header(self, head: Line) -> tuple[str, ...]:
         if refusal := _text_refusal(head[1], self._encoding):
             raise BadRequest(refusal.code, f"Line {head[0]}: {refusal.detail}.")
-        names = [name.strip() for name in _split(head[1], self.delimiter)]
+        names = [name.strip() for name in split_line(head[1], self.delimiter)]
         if not names:
             raise BadRequest(
                 "bad_header", f"Line {head[0]} names the columns and cannot be read; {_QUOTES}."
@@ -192,7 +192,7 @@ def _delimiter(head: str, given: str | None, ahead: list[str]) -> str:
     """
     if given and (len(given) > 1 or given in '"\r\n\x00 ' or given.isalnum()):
         raise BadRequest("bad_delimiter", "A delimiter is one sign, such as ; or | or a tab.")
-    widths = {d: len(_split(head, d)) for d in {*DELIMITERS, given or ","}}
+    widths = {d: len(split_line(head, d)) for d in {*DELIMITERS, given or ","}}
     fitting = [d for d in DELIMITERS if widths[d] > 1]
     if given:
         if widths[given] == 1 and fitting:
@@ -204,7 +204,7 @@ def _delimiter(head: str, given: str | None, ahead: list[str]) -> str:
         return given
     if len(fitting) > 1:
         fitting = [
-            d for d in fitting if ahead and all(len(_split(t, d)) == widths[d] for t in ahead)
+            d for d in fitting if ahead and all(len(split_line(t, d)) == widths[d] for t in ahead)
         ] or fitting
     if len(fitting) > 1:
         raise BadRequest(
@@ -215,7 +215,7 @@ def _delimiter(head: str, given: str | None, ahead: list[str]) -> str:
     return fitting[0] if fitting else ","
 
 
-def _split(text: str, delimiter: str) -> list[str]:
+def split_line(text: str, delimiter: str) -> list[str]:
     """The fields of one line; none where it is no whole record."""
     try:
         return next(csv.reader([text], delimiter=delimiter, strict=True), [])

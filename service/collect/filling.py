@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from service.collect.mapping import EventMap, From, Plan, When
 from service.kit.errors import Refusal
@@ -29,19 +29,6 @@ class Conventions:
 
     zone: ZoneInfo | None = None
     decimal: str = "."
-
-
-def zone_of(name: str | None) -> ZoneInfo | None:
-    """The zone of an IANA name, None for none. Raises Refusal `unknown_timezone`."""
-    if not name:
-        return None
-    if name not in available_timezones():
-        raise Refusal(
-            "unknown_timezone",
-            "timezone",
-            f"{name[:60]!r} is not an IANA time zone; write it like Europe/Berlin",
-        )
-    return ZoneInfo(name)
 
 
 def items_of(
@@ -72,8 +59,8 @@ def flat(values: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _holds(condition: When, values: Mapping[str, Any]) -> bool:
     if condition.present:
-        return any(_text(values.get(column)) for column in condition.present)
-    return (_text(values.get(condition.column)) or "").casefold() in condition.equals
+        return any(cell_text(values.get(column)) for column in condition.present)
+    return (cell_text(values.get(condition.column)) or "").casefold() in condition.equals
 
 
 def _item(event: EventMap, values: Mapping[str, Any], conventions: Conventions) -> dict[str, Any]:
@@ -92,11 +79,11 @@ def _item(event: EventMap, values: Mapping[str, Any], conventions: Conventions) 
 
 def _value(target: str, source: From, values: Mapping[str, Any], conventions: Conventions) -> Any:
     """The value of one field; None where the row says nothing."""
-    value = _raw(source, values)
+    value = raw_value(source, values)
     if isinstance(value, str):
         value = value.strip() or None
     if source.values:
-        value = _translated(target, source, _text(value))
+        value = _translated(target, source, cell_text(value))
     if value is None:
         value = source.default
     if not value and isinstance(value, str | None):
@@ -115,15 +102,16 @@ def _value(target: str, source: From, values: Mapping[str, Any], conventions: Co
     if not isinstance(value, int | float | Decimal | date) or value != value:
         return value
     typed = target.startswith(("segment.", "consent.")) and isinstance(value, int | float)
-    return value if typed else _text(value)
+    return value if typed else cell_text(value)
 
 
-def _raw(source: From, values: Mapping[str, Any]) -> Any:
+def raw_value(source: From, values: Mapping[str, Any]) -> Any:
+    """What a row says in the place that the source names, as it stands there."""
     if source.constant is not None:
         return source.constant
     if source.column is not None:
         return values.get(source.column)
-    parts = {name: _text(values.get(name)) for name in source.columns}
+    parts = {name: cell_text(values.get(name)) for name in source.columns}
     # A template with a hole is no value: "order-" would be the id of every order without a number.
     if not all(parts.values()):
         return None
@@ -143,7 +131,7 @@ def _translated(target: str, source: From, text: str | None) -> str | None:
     return found
 
 
-def _text(value: Any) -> str | None:
+def cell_text(value: Any) -> str | None:
     """A cell as text without spaces around it; None where it is empty."""
     if isinstance(value, str):
         return value.strip() or None
@@ -171,13 +159,13 @@ def moment_text(
     elif isinstance(value, date):
         moment = datetime(value.year, value.month, value.day)  # noqa: DTZ001
     else:
-        moment = _parsed(_text(value) or "", field, written_as)
+        moment = _parsed(cell_text(value) or "", field, written_as)
     if moment.tzinfo is None:
         if zone is None:
             raise Refusal(
                 "naive_timestamp",
                 field,
-                f"{_text(value)!r} has no time zone; name the zone of the file, "
+                f"{cell_text(value)!r} has no time zone; name the zone of the file, "
                 "such as --timezone Europe/Berlin",
             )
         moment = moment.replace(tzinfo=zone)
@@ -204,7 +192,7 @@ def _parsed(text: str, field: str, written_as: str | None) -> datetime:
 def _day(value: Any, written_as: str | None) -> str:
     if isinstance(value, date):  # a datetime is one too
         return value.isoformat()[:10]
-    text = _text(value) or ""
+    text = cell_text(value) or ""
     return _parsed(text, "date", written_as).date().isoformat() if written_as else text
 
 
@@ -231,5 +219,5 @@ def _amount(value: Any, field: str, decimal: str) -> Any:
 
 
 def _whole(value: Any) -> Any:
-    text = _text(value) or ""
+    text = cell_text(value) or ""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else value

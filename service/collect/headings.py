@@ -49,7 +49,7 @@ class _Headings:
     def __init__(self, columns: Iterable[str]) -> None:
         self._columns: dict[str, str] = {}
         for column in columns:
-            self._columns.setdefault(_plain(column), column)
+            self._columns.setdefault(plain(column), column)
 
     def column(self, words: Iterable[str]) -> str | None:
         """The first of the words that is a column, as the table writes it."""
@@ -60,7 +60,7 @@ class _Headings:
         found = {}
         for table in tables:
             for target, words in _table(table).items():
-                if column := self.column([_plain(target), *words]):
+                if column := self.column([plain(target), *words]):
                     found[target] = From(column=column)
         return found
 
@@ -164,7 +164,8 @@ _MAKERS: dict[str, Callable[[_Headings], list[EventMap]]] = {
 }
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """A column's name as names are compared."""
     return re.sub(r"[\s.\-]+", "_", name.strip().lower())
 
 

@@ -15,6 +15,7 @@ from service.collect.import_state import ImportState, Reached
 from service.collect.intake import Reader, collect
 from service.collect.mapping import Kind, Plan
 from service.collect.native import Sender, to_fact
+from service.collect.presets.lines import ShapedItems
 from service.collect.rates import to_rate_fact
 from service.collect.rows import Reading, Row
 from service.collect.spend import LinesOfRequest, to_spend_fact
@@ -149,7 +150,7 @@ class _Run:
     def __init__(
         self,
         table: Table,
-        rows: RowItems,
+        rows: RowItems | ShapedItems,
         options: ImportOptions,
         sender: Sender,
         submit: Submit,

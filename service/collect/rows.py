@@ -22,13 +22,15 @@ class Reading:
     """How a table is to be read; what is not given is found out, never guessed at silently.
 
     `delimiter` and `format` None: by the content. `decimal` is "." or ","; a comma is taken only
-    in tables delimited by semicolons, for anywhere else it may be the delimiter.
+    in tables delimited by semicolons, for anywhere else it may be the delimiter. `header_line`:
+    the first line that may name the columns, from 1.
     """
 
     encoding: str = "utf-8"
     delimiter: str | None = None
     decimal: str = "."
     format: Format | None = None
+    header_line: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,13 @@ class Bytes:
         """All of them. Raises BadRequest for broken gzip."""
         try:
             return self._stream.read()
+        except (OSError, EOFError, zlib.error) as error:
+            raise BadRequest("bad_gzip", f"The file is not whole gzip: {error}.") from error
+
+    def read_up_to(self, size: int) -> bytes:
+        """All of them, or the first so many. Raises BadRequest for broken gzip."""
+        try:
+            return self._stream.read(size)
         except (OSError, EOFError, zlib.error) as error:
             raise BadRequest("bad_gzip", f"The file is not whole gzip: {error}.") from error
 

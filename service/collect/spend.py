@@ -5,10 +5,10 @@ them holds. So a line posted again restates, and the same words again are a dupl
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from hashlib import blake2b
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import BeforeValidator, Field, ValidationError
@@ -17,10 +17,11 @@ from service.collect.intake import collect
 from service.collect.native import EARLIEST, TRUSTED_AHEAD, Sender, parse_moment
 from service.collect.refusals import refusal_of
 from service.collect.schemas import Amount, Id, Part, Text
+from service.collect.vat import net_and_tax, parse_rate
 from service.kit.currencies import parse_currency
 from service.kit.errors import Refusal
 from service.kit.money import parse_amount
-from service.kit.time import to_micros
+from service.kit.time import to_micros, zone_of
 from service.ledger.append import Batch, NewFact
 
 DIMENSIONS = ("source", "medium", "campaign_id", "campaign", "ad_group", "ad", "term")
@@ -59,7 +60,12 @@ Count = Annotated[
 
 
 class SpendLine(Part):
-    """One line of `POST /v1/spend`; a negative amount is a credit note."""
+    """One line of `POST /v1/spend`; a negative amount is a credit note.
+
+    `account`: at the platform; two accounts may bill for one campaign name on one day.
+    `account_timezone`: IANA name of the zone whose day `date` is. `vat`: whether the amount holds
+    value added tax; with `vat_rate`, in per cent, the tax is taken off.
+    """
 
     date: Text
     source: Annotated[Text, BeforeValidator(_trimmed), Field(min_length=1)]
@@ -73,6 +79,10 @@ class SpendLine(Part):
     currency: Text
     impressions: Count = None
     clicks: Count = None
+    account: Number = None
+    account_timezone: Word = None
+    vat: Annotated[Literal["included", "excluded"] | None, BeforeValidator(_said)] = None
+    vat_rate: Annotated[Id | float | None, BeforeValidator(_said)] = None
     stated_at: Annotated[Annotated[str, Field(max_length=64)] | None, BeforeValidator(_said)] = None
     id: Number = None
 
@@ -88,16 +98,17 @@ def to_spend_fact(item: Any, index: int, sender: Sender) -> NewFact:
     line = _validate(item)
     day = parse_day(line.date, sender.received_at)
     currency = parse_currency(line.currency)
-    amount_minor = parse_amount(line.amount, currency)
+    amounts = _without_tax(parse_amount(line.amount, currency), line)
     dimensions = {name: value for name in DIMENSIONS if (value := getattr(line, name))}
     counts = {n: v for n in ("impressions", "clicks") if (v := getattr(line, n)) is not None}
     payload: dict[str, Any] = {
         "spend": {
             "date": day,
             **dimensions,
-            "amount_minor": amount_minor,
+            **amounts,
             "currency": currency,
             **counts,
+            **_account(line),
         },
         "touch": _as_touch(dimensions),
     }
@@ -106,7 +117,7 @@ def to_spend_fact(item: Any, index: int, sender: Sender) -> NewFact:
         stated_at = _stated(line.stated_at, sender)
         payload["stated_at"] = stated_at.isoformat().replace("+00:00", "Z")
     text = orjson.dumps(payload, option=orjson.OPT_SORT_KEYS).decode()
-    subject = _subject(day, dimensions)
+    subject = subject_of(day, dimensions, line.account)
     return NewFact(
         source_id=sender.caller.source_id,
         fact_id=line.id or (f"{subject}:{digest_of(text)}" if line.stated_at else ""),
@@ -203,9 +214,28 @@ def _as_touch(dimensions: dict[str, str]) -> dict[str, str]:
     return touch
 
 
-def _subject(day: str, dimensions: dict[str, str]) -> str:
+def _account(line: SpendLine) -> dict[str, str]:
+    zone = zone_of(line.account_timezone, "account_timezone")
+    said = {"account": line.account, "account_timezone": zone.key if zone else None}
+    return {name: value for name, value in said.items() if value}
+
+
+def _without_tax(billed: int, line: SpendLine) -> dict[str, Any]:
+    """The amount as it is kept, and what is known of its tax: `vat_minor` was billed on top."""
+    if line.vat_rate is None:
+        return {"amount_minor": billed, **({"vat": line.vat} if line.vat else {})}
+    rate = parse_rate(str(line.vat_rate))
+    if line.vat == "excluded":
+        return {"amount_minor": billed, "vat": "excluded"}
+    net, tax = net_and_tax(billed, rate)
+    return {"amount_minor": net, "vat": "excluded", "vat_minor": tax, "vat_rate": rate}
+
+
+def subject_of(day: str, dimensions: Mapping[str, str], account: str | None = None) -> str:
     """The line's key, 35 characters. A campaign is its id where it has one: names get changed."""
     campaign = ("campaign_id",) if "campaign_id" in dimensions else ("campaign",)
     names = ("source", "medium", *campaign, "ad_group", "ad", "term")
     said = [[name, dimensions.get(name)] for name in names]
+    if account:  # keys of lines that name none are as they always were
+        said.append(["account", account])
     return f"{day}:{blake2b(orjson.dumps(said), digest_size=12).hexdigest()}"

@@ -9,20 +9,24 @@ from typing import Any
 
 import orjson
 
-from service.collect.body import Unreadable, raw_text
-from service.collect.filling import Conventions, flat, items_of, zone_of
+from service.collect.body import Unreadable, parse_json, raw_text
+from service.collect.filling import Conventions, flat, items_of
 from service.collect.headings import default_plan
 from service.collect.mapping import SCHEMAS, Kind, Plan, with_fields
+from service.collect.presets.lines import ShapedItems
+from service.collect.presets.recognise import Recognised, recognise
 from service.collect.rows import Reading, Row
 from service.collect.tabular import Table, read_table
 from service.kit.errors import BadRequest, Refusal, TooLarge
+from service.kit.time import zone_of
 
 
 class RowItems:
     """Turns rows into items. JSON rows of events, spend and rates are items already, unless there
     is a mapping; a JSON row of another kind is mapped by its own keys.
 
-    `unused`: columns of the table that the mapping leaves out.
+    `defaults`: values of fields that rows lack. `unused`: columns of the table that the mapping
+    leaves out.
     Raises: BadRequest or Refusal where the mapping does not go with the columns.
     """
 
@@ -33,8 +37,10 @@ class RowItems:
         plan: Plan | None = None,
         fields: Iterable[str] = (),
         conventions: Conventions | None = None,
+        defaults: Mapping[str, str] | None = None,
     ) -> None:
         self._kind: Kind = kind
+        self._defaults = dict(defaults or {})
         self._given = plan
         self._fields = tuple(fields)
         self._conventions = conventions or Conventions()
@@ -55,7 +61,8 @@ class RowItems:
         if row.refusal:
             return [Unreadable(row.refusal, row.raw)]
         if self._as_sent:
-            return [self._with_id(dict(row.values), row, str(row.values.get("type", "event")))]
+            sent = {**self._defaults, **row.values}
+            return [self._with_id(sent, row, str(row.values.get("type", "event")))]
         values = flat(row.values)
         try:
             plan = self._plan or self._plan_of(tuple(values))
@@ -71,6 +78,7 @@ class RowItems:
     def _plan_of(self, columns: tuple[str, ...]) -> Plan:
         if columns not in self._known:
             given = [field.partition("=")[0].strip() for field in self._fields]
+            given += self._defaults
             plan = self._given or default_plan(self._kind, columns, given)
             self._known[columns] = with_fields(plan, self._fields, self._kind)
         return self._known[columns]
@@ -82,7 +90,7 @@ class RowItems:
             if isinstance(item, Refusal):
                 items.append(Unreadable(item, raw_text(dict(values))))
             elif self._kind in SCHEMAS or "id" in event.fields:
-                items.append(item)
+                items.append({**self._defaults, **item})
             else:
                 name = name or self._rows_seen.name(row.values)
                 items.append({"id": f"{event.name}:{name}", **item})
@@ -151,15 +159,40 @@ def open_items(
     fields: Iterable[str] = (),
     reading: Reading | None = None,
     timezone: str | None = None,
-) -> tuple[Table, RowItems]:
+    defaults: Mapping[str, str] | None = None,
+) -> tuple[Table, RowItems | ShapedItems]:
     """Open a table together with what makes items of its rows; close the table in the end.
 
+    Spend without a mapping is looked at first: a platform's own report is known by its header.
+    Args: defaults: values of fields that rows lack.
     Raises: BadRequest, Refusal, OSError; nothing stays open then.
     """
     reading, conventions = settings_of(plan, reading or Reading(), timezone)
+    if kind == "spend" and plan is None and (found := recognise(data, reading)):
+        return open_recognised(found, fields, reading, defaults)
     table = read_table(data, reading)
     try:
-        return table, RowItems(kind, table.columns, plan, fields, conventions)
+        return table, RowItems(kind, table.columns, plan, fields, conventions, defaults)
+    except BaseException:
+        table.close()
+        raise
+
+
+def open_recognised(
+    found: Recognised,
+    fields: Iterable[str] = (),
+    reading: Reading | None = None,
+    defaults: Mapping[str, str] | None = None,
+) -> tuple[Table, ShapedItems]:
+    """The same for a report that was recognised."""
+    decimal = (reading or Reading()).decimal
+    table = read_table(found.data, found.reading)
+    try:
+        columns = table.columns
+        if columns is None:  # of JSON, whose rows all have the same
+            first = found.data.partition(b"\n")[0] if isinstance(found.data, bytes) else b"{}"
+            columns = tuple(parse_json(first))
+        return table, ShapedItems(found.shape, columns, fields, defaults, decimal)
     except BaseException:
         table.close()
         raise
@@ -171,13 +204,19 @@ def read_items(
     limit: int,
     reading: Reading | None = None,
     timezone: str | None = None,
+    defaults: Mapping[str, str] | None = None,
 ) -> list[Any]:
     """The items of a body that is a table, in the order of its rows; of a row that cannot be read
     an Unreadable that names its line.
 
     Raises: BadRequest or Refusal where nothing can be read, TooLarge beyond `limit` items.
     """
-    table, rows = open_items(data, kind, reading=reading, timezone=timezone)
+    opened = open_items(data, kind, reading=reading, timezone=timezone, defaults=defaults)
+    return items_of_table(*opened, limit)
+
+
+def items_of_table(table: Table, rows: RowItems | ShapedItems, limit: int) -> list[Any]:
+    """The items of all rows; closes the table. Raises TooLarge beyond `limit` items."""
     items: list[Any] = []
     with table:
         for row in table:

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from service.kit.errors import Refusal
 
@@ -45,6 +45,19 @@ def parse_duration(text: str, field: str = "lookback") -> timedelta | None:
             "bad_duration", field, f"{text!r} is not a duration; write it like 90d, 12h or none"
         )
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def zone_of(name: str | None, field: str = "timezone") -> ZoneInfo | None:
+    """The zone of an IANA name, None for none. Raises Refusal `unknown_timezone`."""
+    if not name:
+        return None
+    if name not in available_timezones():
+        raise Refusal(
+            "unknown_timezone",
+            field,
+            f"{name[:60]!r} is not an IANA time zone; write it like Europe/Berlin",
+        )
+    return ZoneInfo(name)
 
 
 def format_duration(duration: timedelta | None) -> str:

@@ -1,6 +1,7 @@
 """The one place where readers ask: opens the right state of the mart, answers, remembers."""
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,20 +16,24 @@ from service.attribution.catalogue import describe_models
 from service.journeys.mart import Mart
 from service.kit.errors import Refusal
 from service.kit.time import iso
+from service.ledger.configuration import read_setting
 from service.ledger.read import last_seq, seq_received_by
 from service.reports import attribution as attribution_report
 from service.reports import explain as explain_report
 from service.reports import funnel as funnel_report
 from service.reports import journeys as journeys_report
 from service.reports import paths as paths_report
+from service.reports import quality as quality_report
 from service.reports import records
 from service.reports import roi as roi_report
+from service.reports.campaigns import SETTING, prepare_rules
 from service.reports.exchange import prepare_factors
 from service.reports.question import Question
 
 Answer = dict[str, Any]
 REMEMBERED = 512
 OLD_MARTS = 2
+RULES_SECONDS = 2.0
 
 
 class ReportDesk:
@@ -57,6 +62,7 @@ class ReportDesk:
         self._with_bots: Mart | None = None
         self._lock = threading.Lock()
         self._making = threading.Lock()
+        self._rules: tuple[float, tuple[int, Any]] | None = None
 
     def attribution(self, question: Question) -> Answer:
         return self._ask(
@@ -117,6 +123,10 @@ class ReportDesk:
             lambda m: records.spend_lines(m, question, limit, cursor),
         )
 
+    def quality(self, question: Question) -> Answer:
+        """Where spend and touches do not meet."""
+        return self._ask("quality", question, lambda m: quality_report.quality(m, question))
+
     def person(self, person_id: str) -> Answer:
         with self._mart.reading() as mart:
             return records.person(mart, person_id)
@@ -164,17 +174,19 @@ class ReportDesk:
     def _ask(
         self, kind: str, question: Question, answer: Callable[[duckdb.DuckDBPyConnection], Answer]
     ) -> Answer:
+        version, rules = self._campaign_rules()
         source = self._source_of(question)
         with source.reading() as mart:
             watermark, configuration = mart.execute(
                 "SELECT watermark, configuration FROM state"
             ).fetchall()[0]
-            key = (kind, question, watermark, configuration)
+            key = (kind, question, watermark, configuration, version)
             with self._lock:
                 if key in self._answers:
                     self._answers.move_to_end(key)
                     return self._answers[key]
             prepare_factors(mart, question.currency, self._rate_max_age_days)
+            prepare_rules(mart, version, rules)
             found = answer(mart)
         with self._lock:
             self._answers[key] = found
@@ -182,8 +194,18 @@ class ReportDesk:
                 self._answers.popitem(last=False)
         return found
 
+    def _campaign_rules(self) -> tuple[int, Any]:
+        """The rules of campaigns; changed by another process, they hold here within seconds."""
+        now = time.monotonic()
+        known = self._rules
+        if known is None or now - known[0] > RULES_SECONDS:
+            known = (now, read_setting(self._engine, SETTING))
+            self._rules = known
+        return known[1]
+
     def forget(self) -> None:
         """Drop what is remembered, so that the next answers are computed."""
+        self._rules = None
         with self._lock:
             self._answers.clear()
 

@@ -23,7 +23,7 @@ TABLES = {
     "JOIN conversions AS c ON c.conversion_key = j.conversion_key "
     "JOIN dimensions AS d ON d.dimension_id = j.dimension_id ORDER BY c.conversion_id, j.position",
     "spend": "SELECT s.day, sources.name AS sender, d.channel, s.source, s.medium, s.campaign_id, s.campaign, "
-    "s.ad_group, s.ad, s.term, s.amount_minor, s.currency, s.impressions, s.clicks FROM spend AS s "
+    "s.ad_group, s.ad, s.term, s.amount_minor, s.currency, s.impressions, s.clicks, s.account FROM spend AS s "
     "JOIN sources ON sources.source_id = s.source_id JOIN dimensions AS d ON d.dimension_id = s.dimension_id "
     "ORDER BY s.day, s.seq",
     "people": f"SELECT people.public_id AS person_id, {_INSTANT.format('people.first_at', 'first_at')}, people.known, "

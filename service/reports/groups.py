@@ -10,20 +10,15 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from service.reports.campaigns import campaign_labels, key_of
 from service.reports.question import DIMENSIONS, TIMES, Question
 
 Label = str | None
 Codes = NDArray[Any]
 
-# A campaign goes by its name; lines and clicks that carry only its id take the name known for it.
-_NAMED = """
-WITH names AS (
-    SELECT campaign_id, MIN(campaign) AS name FROM dimensions
-    WHERE campaign_id IS NOT NULL AND campaign IS NOT NULL GROUP BY campaign_id
-)
-SELECT d.dimension_id, d.channel, d.source, d.medium,
-    COALESCE(names.name, d.campaign, d.campaign_id) AS campaign, d.content, d.term, d.touch_kind
-FROM dimensions AS d LEFT JOIN names ON names.campaign_id = d.campaign_id
+_DIMENSIONS = """
+SELECT dimension_id, channel, source, medium, campaign, content, term, touch_kind
+FROM dimensions ORDER BY dimension_id
 """
 
 
@@ -43,14 +38,15 @@ class Groups:
         self.names = question.group_by
         self._zone = question.period.zone
         self._facets: dict[str, Facet] = {}
-        named = mart.execute(_NAMED).fetchnumpy()
+        named = mart.execute(_DIMENSIONS).fetchnumpy()
         ids = named["dimension_id"]
         self._width = int(ids.max(initial=0)) + 1
         wanted = {n for n in self.names if n in DIMENSIONS} | {
             n for n, _ in question.filters if n in DIMENSIONS
         }
         for name in wanted:
-            self._facets[name] = _facet(name, ids, _labels(named[name]))
+            labels = campaign_labels(mart) if name == "campaign" else _labels(named[name])
+            self._facets[name] = _facet(name, ids, labels)
         if "landing_page" in self.names or any(n == "landing_page" for n, _ in question.filters):
             pages = mart.execute("SELECT page_id, host || path AS page FROM pages").fetchnumpy()
             self._facets["landing_page"] = _facet(
@@ -105,7 +101,11 @@ class Groups:
         self, name: str, allowed: Sequence[str], dimension_id: Codes, page_id: Codes | None
     ) -> NDArray[np.bool_]:
         facet = self._facets[name]
-        good = np.array([(label or "") in allowed for label in facet.labels])
+        if name == "campaign":  # in whatever way it is written
+            keys = {key_of(value) for value in allowed}
+            good = np.array([key_of(label or "") in keys for label in facet.labels])
+        else:
+            good = np.array([(label or "") in allowed for label in facet.labels])
         if name == "landing_page":
             return (
                 good[facet.codes[page_id]]

@@ -7,6 +7,7 @@ import duckdb
 
 from service.kit.money import to_number
 from service.kit.time import format_duration, iso
+from service.reports.campaigns import prepared_rules
 from service.reports.question import Question
 
 
@@ -19,6 +20,7 @@ def describe(
     mart: duckdb.DuckDBPyConnection, question: Question, coverage: dict[str, float | None]
 ) -> dict[str, Any]:
     """The `meta` object: the question in full, the state of the mart, and what stands apart."""
+    rules_version, _ = prepared_rules(mart)
     watermark, configuration, fresh_to = mart.execute(
         "SELECT watermark, configuration, fresh_to FROM state"
     ).fetchall()[0]
@@ -39,6 +41,7 @@ def describe(
         "include": ["bots"] if question.with_bots else [],
         "filters": {name: list(values) for name, values in question.filters},
         "configuration": configuration,
+        "campaign_rules": rules_version,
         "watermark": watermark,
         "fresh_to": iso(fresh_to),
         "coverage": coverage,

@@ -27,7 +27,7 @@ def spend_lines(
         "s.term, s.amount_minor, s.currency, s.impressions, s.clicks, d.channel, s.seq, "
         f"{converted('s.amount_minor', 's.currency')} AS amount, "
         "(SELECT COUNT(*) FROM spend_facts AS p WHERE p.source_id = s.source_id AND p.subject = "
-        "(SELECT subject FROM spend_facts AS own WHERE own.seq = s.seq)) AS statements "
+        "(SELECT subject FROM spend_facts AS own WHERE own.seq = s.seq)) AS statements, s.account "
         "FROM spend AS s JOIN sources ON sources.source_id = s.source_id "
         "JOIN dimensions AS d ON d.dimension_id = s.dimension_id "
         "LEFT JOIN factors AS f ON f.currency = s.currency AND f.rate_day = s.day "
@@ -78,6 +78,7 @@ def _line(row: tuple[Any, ...], currency: str) -> dict[str, Any]:
         "channel": row[13],
         "fact": row[14],
         "statements": row[16],
+        "account": row[17],
     }
 
 

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import permutations
 from typing import Any
 
@@ -14,6 +15,7 @@ from service.collect.body import Unreadable
 from service.collect.identifiers import IdentifierReader
 from service.collect.native import Sender
 from service.collect.spend import collect_spend, to_spend_fact
+from service.collect.vat import net_and_tax, parse_rate
 from service.kit.db import make_engine
 from service.kit.errors import Refusal
 from service.kit.time import to_micros
@@ -265,3 +267,68 @@ def test_a_line_is_taken_or_refused_and_named_by_its_own_words(changes: dict[str
     written = json.loads(fact.payload)["spend"]
     again = {"amount": written.pop("amount_minor"), **written}
     assert to_spend_fact(again, 0, sender()).subject == fact.subject
+
+
+def test_an_account_is_part_of_the_key_and_none_leaves_keys_as_they_were() -> None:
+    plain = to_spend_fact(LINE, 0, sender()).subject
+    assert plain == "2026-03-01:9a1d6be105032d11d2e02256"
+    one, other = (to_spend_fact(line(account=a), 0, sender()).subject for a in ("1", "2"))
+    assert len({plain, one, other}) == 3
+    assert to_spend_fact(line(account=" "), 0, sender()).subject == plain
+    assert to_spend_fact(line(account=1), 0, sender()).subject == one
+
+
+def test_what_is_known_of_the_account_is_kept() -> None:
+    said = line(account="123", account_timezone="Europe/Berlin", vat="excluded")
+    spend = json.loads(to_spend_fact(said, 0, sender()).payload)["spend"]
+    assert (spend["account"], spend["account_timezone"], spend["vat"]) == (
+        "123",
+        "Europe/Berlin",
+        "excluded",
+    )
+    assert spend["amount_minor"] == 1250
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ({"vat": "included"}, {"amount_minor": 12_000, "vat": "included"}),
+        (
+            {"vat": "included", "vat_rate": "20"},
+            {"amount_minor": 10_000, "vat": "excluded", "vat_minor": 2_000, "vat_rate": "20"},
+        ),
+        (
+            {"vat_rate": 8.10},
+            {"amount_minor": 11_101, "vat": "excluded", "vat_minor": 899, "vat_rate": "8.1"},
+        ),
+        ({"vat": "excluded", "vat_rate": "20"}, {"amount_minor": 12_000, "vat": "excluded"}),
+    ],
+)
+def test_tax_is_taken_off_where_a_rate_is_given(said: Any, kept: Any) -> None:
+    spend = json.loads(to_spend_fact(line(amount="120.00", **said), 0, sender()).payload)["spend"]
+    assert {k: v for k, v in spend.items() if k.startswith(("amount", "vat"))} == kept
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({"vat": "maybe"}, ("unknown_value", "vat")),
+        ({"vat_rate": "0"}, ("bad_rate", "vat_rate")),
+        ({"vat_rate": "-20"}, ("bad_rate", "vat_rate")),
+        ({"vat_rate": "101"}, ("bad_rate", "vat_rate")),
+        ({"vat_rate": True}, ("wrong_type", "vat_rate")),
+        ({"account_timezone": "Berlin"}, ("unknown_timezone", "account_timezone")),
+    ],
+)
+def test_what_makes_no_sense_of_an_account_is_refused(said: Any, expected: Any) -> None:
+    assert refusal(line(**said)) == expected
+
+
+@given(st.integers(-(10**12), 10**12), st.integers(1, 1_000_000))
+def test_net_and_tax_add_up_and_mirror(billed: int, rate: int) -> None:
+    text = parse_rate(f"{Decimal(rate) / 10_000:f}")
+    net, tax = net_and_tax(billed, text)
+    assert net + tax == billed
+    assert net_and_tax(-billed, text) == (-net, -tax)
+    exact = Decimal(abs(billed)) * 100 / (100 + Decimal(text))
+    assert abs(abs(net) - exact) <= 1

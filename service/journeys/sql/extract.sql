@@ -175,7 +175,8 @@ SELECT
     f.payload ->> '$.spend.ad_group', f.payload ->> '$.spend.ad', f.payload ->> '$.spend.term',
     CAST(f.payload ->> '$.spend.amount_minor' AS BIGINT), f.payload ->> '$.spend.currency',
     CAST(f.payload ->> '$.spend.impressions' AS BIGINT),
-    CAST(f.payload ->> '$.spend.clicks' AS BIGINT), dimensions.dimension_id
+    CAST(f.payload ->> '$.spend.clicks' AS BIGINT), dimensions.dimension_id,
+    f.payload ->> '$.spend.account'
 FROM new_facts AS f
 JOIN located ON located.seq = f.seq
 JOIN dimensions

@@ -39,7 +39,7 @@ CREATE TABLE spend_facts (
     seq BIGINT, source_id INTEGER, fact_id VARCHAR, stated_at BIGINT, subject VARCHAR, day VARCHAR,
     source VARCHAR, medium VARCHAR, campaign_id VARCHAR, campaign VARCHAR, ad_group VARCHAR,
     ad VARCHAR, term VARCHAR, amount_minor BIGINT, currency VARCHAR,
-    impressions BIGINT, clicks BIGINT, dimension_id INTEGER
+    impressions BIGINT, clicks BIGINT, dimension_id INTEGER, account VARCHAR
 );
 CREATE TABLE rate_facts (
     seq BIGINT, source_id INTEGER, fact_id VARCHAR, stated_at BIGINT, subject VARCHAR,
@@ -79,6 +79,7 @@ CREATE TABLE reach (conversion_key BIGINT, person_first_at BIGINT, account_first
 CREATE TABLE spend (
     day VARCHAR, source_id INTEGER, source VARCHAR, medium VARCHAR, campaign_id VARCHAR,
     campaign VARCHAR, ad_group VARCHAR, ad VARCHAR, term VARCHAR, amount_minor BIGINT,
-    currency VARCHAR, impressions BIGINT, clicks BIGINT, dimension_id INTEGER, seq BIGINT
+    currency VARCHAR, impressions BIGINT, clicks BIGINT, dimension_id INTEGER, seq BIGINT,
+    account VARCHAR
 );
 CREATE TABLE rates (day VARCHAR, base VARCHAR, quote VARCHAR, rate VARCHAR);

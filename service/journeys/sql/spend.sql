@@ -5,7 +5,7 @@ DELETE FROM spend;
 INSERT INTO spend
 SELECT
     day, source_id, source, medium, campaign_id, campaign, ad_group, ad, term, amount_minor,
-    currency, impressions, clicks, dimension_id, seq
+    currency, impressions, clicks, dimension_id, seq, account
 FROM (
     SELECT
         f.*,
