@@ -38,7 +38,8 @@ class Record:
     the first is whom the lead or deal came from. `linked`: further contacts. `custom`: every field
     that the options may map. `touch`: campaign fields and click ids that the record itself has.
     `also`: further identifiers of the first person, such as a second address. `created_at`: of the
-    object. `meaning`: what the status means by the format's own knowledge.
+    object. `meaning`: what the status means by the format's own knowledge. `leads_apart`: leads are
+    objects of their own, so that a deal which names none has none.
     """
 
     event_id: str
@@ -59,6 +60,7 @@ class Record:
     created_at: str = ""
     meaning: str = ""
     also: Sequence[Mapping[str, Any]] = ()
+    leads_apart: bool = False
 
 
 def events_of(record: Record, sender: Sender) -> list[NativeEvent]:
@@ -135,7 +137,8 @@ def _main(record: Record, sender: Sender) -> NativeEvent:
     is_lead = stage in LEAD_STAGES or (record.kind == "lead" and stage in ("", "ignore"))
     # One object through all stages: its deal carries on what its lead began.
     lead_id = record.lead_id or (record.object_id if record.kind == "lead" or is_lead else "")
-    if not lead_id and LEAD_STAGES & {m.partition(":")[0] for m in options.stages.values()}:
+    are_mapped = LEAD_STAGES & {m.partition(":")[0] for m in options.stages.values()}
+    if not lead_id and are_mapped and not record.leads_apart:
         lead_id = record.object_id
     deal: NativeEvent = {"id": prefix + record.object_id, **status, **named, **money}
     if lead_id:

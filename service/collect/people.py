@@ -2,7 +2,7 @@
 moments that nobody wrote, amounts as Java writes them."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -19,18 +19,11 @@ def person_of(emails: Sequence[str], phones: Sequence[str], **more: str) -> dict
     return {kind: value for kind, value in {**more, **first}.items() if value}
 
 
-def further_addresses(
-    event_id: str, occurred_at: str, owner: Mapping[str, Any], **addresses: Sequence[str]
-) -> Iterator[NativeEvent]:
-    """Links from the owner, one native identifier, to each address of a kind after its first."""
-    for kind, values in addresses.items():
-        for place, value in enumerate(values[1:MAX_ADDRESSES], 2):
-            yield {
-                "id": f"{event_id}:{kind}:{place}",
-                "type": "identify",
-                "occurred_at": occurred_at,
-                "identifiers": {**owner, kind: value},
-            }
+def further_of(**addresses: Sequence[str]) -> list[dict[str, str]]:
+    """The addresses of each kind after its first, as of `Record.also`."""
+    return [
+        {kind: value} for kind, values in addresses.items() for value in values[1:MAX_ADDRESSES]
+    ]
 
 
 def undated(events: Iterable[NativeEvent]) -> list[NativeEvent]:

@@ -18,7 +18,7 @@ from service.collect.crm import LEAD_STAGES, Record, events_of, stage_of
 from service.collect.hooks import HookFormat
 from service.collect.moments import iso_moment
 from service.collect.native import Sender
-from service.collect.people import further_addresses, person_of, undated
+from service.collect.people import further_of, person_of, undated
 from service.collect.picking import first, mapping, text
 from service.collect.wire import Call, NativeEvent, Reply, reply_text
 from service.kit.errors import BadRequest, Refusal, ThroughlineError, Unavailable
@@ -143,12 +143,12 @@ def _contact(item: Tree, action: str, sender: Sender) -> list[NativeEvent]:
         kind="contact",
         object_id=contact_id,
         people=person_of(emails, phones, crm_contact_id=contact_id),
+        also=further_of(email=emails, phone=phones),
         account={"id": company} if company.strip("0") else {},
         custom=_custom(item),
         touch=_touch(_custom(item)),
     )
     prefix = sender.options.id_prefix
-    owner = {"crm_contact_id": prefix + contact_id}
     links = [
         {
             # Dated by the contact's making, it is one fact however often it is told.
@@ -157,14 +157,11 @@ def _contact(item: Tree, action: str, sender: Sender) -> list[NativeEvent]:
             else f"{record.event_id}:lead:{lead_id}",
             "type": "identify",
             "occurred_at": record.created_at or record.occurred_at,
-            "identifiers": {**owner, "crm_lead_id": prefix + lead_id},
+            "identifiers": {"crm_contact_id": prefix + contact_id, "crm_lead_id": prefix + lead_id},
         }
         for lead_id in _linked_leads(item)
     ]
-    further = further_addresses(
-        record.event_id, record.occurred_at, owner, email=emails, phone=phones
-    )
-    return [*events_of(record, sender), *links, *further]
+    return [*events_of(record, sender), *links]
 
 
 def _linked_leads(item: Tree) -> list[str]:

@@ -20,7 +20,7 @@ from service.collect.crm import Record, events_of, stage_of
 from service.collect.hooks import Errand, HookFormat, HookOptions
 from service.collect.moments import iso_moment
 from service.collect.native import Sender
-from service.collect.people import further_addresses, person_of
+from service.collect.people import further_of, person_of
 from service.collect.picking import mapping, number_or_text, text
 from service.collect.schemas import Text
 from service.collect.wire import Call, NativeEvent, Reply, reply_text
@@ -108,8 +108,9 @@ def rewrite(message: Any, _: int, sender: Sender) -> list[NativeEvent]:
             "then change the object in Bitrix24",
         )
     if entity == "contact":
-        return _contact(number, record, sender)
-    records = _lead(number, record) if entity == "lead" else _deal(number, told, record, sender)
+        records = _contact(number, record)
+    else:
+        records = _lead(number, record) if entity == "lead" else _deal(number, told, record, sender)
     return [event for found in records for event in events_of(found, sender)]
 
 
@@ -121,6 +122,7 @@ def _gone(entity: str, number: str, told: Mapping[str, Any], sender: Sender) -> 
         event_id=f"{entity}:{number}:deleted:{told.get('ts')}",
         occurred_at=iso_moment(told.get("ts"), "ts", form="s"),
         kind="deal" if entity == "deal" else "lead",
+        leads_apart=True,
         object_id=number,
         statuses=["deleted"],
         meaning="lost:deleted" if entity == "deal" else "rejected:deleted",
@@ -142,6 +144,7 @@ def _deal(
     whole = Record(
         **_common("deal", number, fields, {"contacts": [main, *linked]}),
         kind="deal",
+        leads_apart=True,
         statuses=_statuses(text(fields.get("STAGE_ID"))),
         meaning=DEALS.get(text(fields.get("STAGE_SEMANTIC_ID")), ""),
         amount=fields.get("OPPORTUNITY"),
@@ -157,6 +160,7 @@ def _deal(
             event_id=f"deal:{number}:moved:{moved}:{whole.statuses[0]}:{stage}",
             occurred_at=iso_moment(moved, MOVED),
             kind="deal",
+            leads_apart=True,
             object_id=number,
             statuses=whole.statuses,
             meaning=whole.meaning,
@@ -181,21 +185,14 @@ def _lead(number: str, fields: Mapping[str, Any]) -> Iterator[Record]:
     )
 
 
-def _contact(number: str, fields: Mapping[str, Any], sender: Sender) -> list[NativeEvent]:
+def _contact(number: str, fields: Mapping[str, Any]) -> Iterator[Record]:
     emails, phones = emails_and_phones(fields)
-    record = Record(
+    yield Record(
         **_common("contact", number, fields, {}),
         kind="contact",
         people=person_of(emails, phones, crm_contact_id=number),
+        also=further_of(email=emails, phone=phones),
     )
-    further = further_addresses(
-        record.event_id,
-        record.occurred_at,
-        {"crm_contact_id": sender.options.id_prefix + number},
-        email=emails,
-        phone=phones,
-    )
-    return [*events_of(record, sender), *further]
 
 
 def _common(

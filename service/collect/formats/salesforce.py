@@ -123,6 +123,7 @@ def _opportunity(name: str, fields: Mapping[str, Any], sender: Sender) -> Iterat
     yield Record(
         event_id=name,
         kind="deal",
+        leads_apart=True,
         object_id=_id_of(fields),
         occurred_at=_moment(fields, sender),
         created_at=_optional_moment(fields, "CreatedDate", sender),
@@ -173,6 +174,7 @@ def _lead(name: str, fields: Mapping[str, Any], sender: Sender) -> Iterator[Reco
         yield Record(
             event_id=f"{name}:opportunity",
             kind="deal",
+            leads_apart=True,
             object_id=deal,
             occurred_at=_optional_moment(fields, "ConvertedDate", sender) or moment,
             lead_id=lead_id,
@@ -203,6 +205,7 @@ def _role(name: str, fields: Mapping[str, Any], sender: Sender) -> Iterator[Reco
     yield Record(
         event_id=name,
         kind="deal",
+        leads_apart=True,
         object_id=deal,
         occurred_at=_moment(fields, sender),
         linked=[{"crm_contact_id": contact}],
