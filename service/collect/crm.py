@@ -11,13 +11,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from hashlib import blake2b
 from typing import Any, Final, Literal
-
-import orjson
 
 from service.collect.hooks import OURS, HookOptions
 from service.collect.native import Sender
+from service.collect.people import digest_of
 from service.collect.vocabulary import without_noise
 from service.collect.wire import NativeEvent
 from service.kit.currencies import parse_currency
@@ -228,7 +226,7 @@ def _touch(
     touch: dict[str, Any] = {"kind": "click", **{name: str(value) for name, value in said.items()}}
     if clicks:
         touch["click_ids"] = {name: str(value) for name, value in clicks.items()}
-    digest = blake2b(orjson.dumps(touch, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
+    digest = digest_of(touch)
     return [
         {
             "id": f"{record.kind}:{record.object_id}:touch:{digest}"

@@ -7,10 +7,7 @@ of them. Amounts are in the account's currency. The sender ends a hook that answ
 """
 
 from collections.abc import Iterator, Mapping
-from hashlib import blake2b
 from typing import Any, Final
-
-import orjson
 
 from service.collect.body import Unreadable
 from service.collect.brackets import Tree, in_order, parse_brackets
@@ -18,7 +15,7 @@ from service.collect.crm import LEAD_STAGES, Record, events_of, stage_of
 from service.collect.hooks import HookFormat
 from service.collect.moments import iso_moment
 from service.collect.native import Sender
-from service.collect.people import further_of, person_of, undated
+from service.collect.people import digest_of, further_of, person_of, undated
 from service.collect.picking import first, mapping, text
 from service.collect.wire import Call, NativeEvent, Reply, reply_text
 from service.kit.errors import BadRequest, Refusal, ThroughlineError, Unavailable
@@ -219,9 +216,8 @@ def _record(item: Tree, sender: Sender, **fields: Any) -> Record:
     )
     created = next((n for n in CREATED if text(item.get(n)).strip("0")), "")
     told = {name: value for name, value in item.items() if name not in UNTOLD}
-    digest = blake2b(orjson.dumps(told, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
     return Record(
-        event_id=f"{fields['kind']}:{fields['object_id']}:{text(item.get(moment))}:{digest}",
+        event_id=f"{fields['kind']}:{fields['object_id']}:{text(item.get(moment))}:{digest_of(told)}",
         occurred_at=occurred_at,
         created_at=iso_moment(item[created], created, form="s") if created else "",
         **fields,
