@@ -90,7 +90,7 @@ def _as_text(example: Any, media_type: str) -> str:
 
 
 # Objects whose names are data.
-_FREE = frozenset({"parameters", "credit", "filters", "outcomes"})
+_FREE = frozenset({"parameters", "credit", "filters", "outcomes", "options"})
 # What a row is called by depends on the question.
 _LABELS = ("channel", "source", "medium", "campaign", "content", "term", "touch_kind",
            "landing_page", "day", "week", "month")  # fmt: skip
