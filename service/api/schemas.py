@@ -93,7 +93,7 @@ def _as_text(example: Any, media_type: str) -> str:
 
 # Objects whose names are data.
 _COUNTS = ("outcomes", "flagged", "refused_requests")
-_FREE = frozenset({"parameters", "credit", "filters", *_COUNTS})
+_FREE = frozenset({"parameters", "credit", "filters", "options", *_COUNTS})
 # Objects that may be missing.
 _NULL = frozenset({"pull"})
 # What a row is called by depends on the question.

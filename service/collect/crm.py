@@ -11,13 +11,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from hashlib import blake2b
 from typing import Any, Final, Literal
-
-import orjson
 
 from service.collect.hooks import OURS, HookOptions
 from service.collect.native import Sender
+from service.collect.people import digest_of
 from service.collect.vocabulary import without_noise
 from service.collect.wire import NativeEvent
 from service.kit.currencies import parse_currency
@@ -46,7 +44,8 @@ class Record:
     the first is whom the lead or deal came from. `linked`: further contacts. `custom`: every field
     that the options may map. `touch`: campaign fields and click ids that the record itself has.
     `also`: further identifiers of the first person, such as a second address. `created_at`: of the
-    object. `meaning`: what the status means by the format's own knowledge.
+    object. `meaning`: what the status means by the format's own knowledge. `leads_apart`: leads are
+    objects of their own, so that a deal which names none has none.
     """
 
     event_id: str
@@ -67,6 +66,7 @@ class Record:
     created_at: str = ""
     meaning: str = ""
     also: Sequence[Mapping[str, Any]] = ()
+    leads_apart: bool = False
 
 
 def events_of(record: Record, sender: Sender) -> list[NativeEvent]:
@@ -144,7 +144,8 @@ def _main(record: Record, sender: Sender) -> NativeEvent:
     is_lead = stage in LEAD_STAGES or (record.kind == "lead" and stage in ("", "ignore"))
     # One object through all stages: its deal carries on what its lead began.
     lead_id = record.lead_id or (record.object_id if record.kind == "lead" or is_lead else "")
-    if not lead_id and LEAD_STAGES & {m.partition(":")[0] for m in options.stages.values()}:
+    are_mapped = LEAD_STAGES & {m.partition(":")[0] for m in options.stages.values()}
+    if not lead_id and are_mapped and not record.leads_apart:
         lead_id = record.object_id
     deal: NativeEvent = {"id": prefix + record.object_id, **status, **named, **money}
     if lead_id:
@@ -234,7 +235,7 @@ def _touch(
     touch: dict[str, Any] = {"kind": "click", **{name: str(value) for name, value in said.items()}}
     if clicks:
         touch["click_ids"] = {name: str(value) for name, value in clicks.items()}
-    digest = blake2b(orjson.dumps(touch, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
+    digest = digest_of(touch)
     return [
         {
             "id": f"{record.kind}:{record.object_id}:touch:{digest}"

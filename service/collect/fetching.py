@@ -130,6 +130,10 @@ class Fetcher:
             self._postpone(task, error.detail, None)
         except ThroughlineError as error:
             self._give_up(task, error)
+        except Exception as error:
+            # An answer that nobody thought of must not come back for ever.
+            log.error("fetch_broken", error=type(error).__name__)
+            self._postpone(task, type(error).__name__, None)
         return True
 
     def _fetched(self, task: Claimed) -> tuple[HookFormat, Any, Any]:

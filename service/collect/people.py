@@ -1,12 +1,16 @@
 """What changes of several CRMs have in common beside `crm`: people with more addresses than one,
-moments that nobody wrote, amounts as Java writes them."""
+names for what has none, moments that nobody wrote, amounts as Java writes them."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from hashlib import blake2b
 from typing import Any, Final
 
+import orjson
+
 from service.collect.wire import NativeEvent
+from service.kit.errors import Refusal
 
 MAX_ADDRESSES: Final = 10
 _SCIENTIFIC: Final = re.compile(r"-?[0-9]\.[0-9]{1,17}E[0-9]{1,2}")
@@ -19,18 +23,20 @@ def person_of(emails: Sequence[str], phones: Sequence[str], **more: str) -> dict
     return {kind: value for kind, value in {**more, **first}.items() if value}
 
 
-def further_addresses(
-    event_id: str, occurred_at: str, owner: Mapping[str, Any], **addresses: Sequence[str]
-) -> Iterator[NativeEvent]:
-    """Links from the owner, one native identifier, to each address of a kind after its first."""
-    for kind, values in addresses.items():
-        for place, value in enumerate(values[1:MAX_ADDRESSES], 2):
-            yield {
-                "id": f"{event_id}:{kind}:{place}",
-                "type": "identify",
-                "occurred_at": occurred_at,
-                "identifiers": {**owner, kind: value},
-            }
+def further_of(**addresses: Sequence[str]) -> list[dict[str, str]]:
+    """The addresses of each kind after its first, as of `Record.also`."""
+    return [
+        {kind: value} for kind, values in addresses.items() for value in values[1:MAX_ADDRESSES]
+    ]
+
+
+def digest_of(content: Any) -> str:
+    """16 characters that stand for the content. Raises Refusal for what JSON does not allow."""
+    try:
+        told = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+    except (TypeError, ValueError) as error:
+        raise Refusal("invalid_text", "", f"what changed cannot be read: {error}") from None
+    return blake2b(told, digest_size=8).hexdigest()
 
 
 def undated(events: Iterable[NativeEvent]) -> list[NativeEvent]:

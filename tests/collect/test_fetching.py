@@ -276,6 +276,24 @@ def test_a_stage_without_meaning_is_quarantined_with_what_was_fetched(
     assert office.counts() == {"done": 1}
 
 
+def test_an_answer_that_nobody_thought_of_does_not_come_back_for_ever(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(fetching, "collect_messages", broken)
+    fetcher = office.process()
+    office.ask("deal:410")
+    for _ in range(MAX_ATTEMPTS - 1):
+        assert fetcher.step()
+        assert office.counts() == {"waiting": 1}
+        office.now += LONGEST_WAIT
+    monkeypatch.undo()
+    assert fetcher.step()
+    assert office.counts() == {"done": 1}
+
+
 def test_the_hook_was_ended_or_never_was(office: Office, portal: Portal) -> None:
     fetcher = office.process()
     office.ask("deal:410")

@@ -13,7 +13,7 @@ from service.collect.postback_words import ALIASES, CLICKS, STAGES
 from tests.collect.hooked import facts_of, received, refusals_of
 from tests.collect.sending import RECEIVED, call
 
-EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples" / "hooks"
 
 
 def sent(options: dict[str, Any] | None = None, **fields: Any) -> Any:

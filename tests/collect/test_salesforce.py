@@ -179,6 +179,28 @@ def test_a_lead_that_was_converted() -> None:
     ]  # fmt: skip
 
 
+def test_an_opportunity_carries_on_what_its_lead_began(ledger: Callable[[], Engine]) -> None:
+    """Also where the hook knows stages of opportunities that are leads here."""
+    lead = {
+        "Id": "00Q1", "IsConverted": "true", "Status": "x", "Email": "ann@x.org",
+        "ConvertedOpportunityId": DEAL["Id"], "LastModifiedDate": "2026-02-20T09:00:00.000Z",
+    }  # fmt: skip
+    click = {
+        "Id": "00Q1", "Status": "New", "Email": "ann@x.org", "GCLID__c": "Cj0",
+        "CreatedDate": "2026-02-19T09:00:00.000Z", "LastModifiedDate": "2026-02-19T09:00:00.000Z",
+    }  # fmt: skip
+    stages = {**OPTIONS["stages"], "Early": "mql"}
+    bodies = [
+        envelope(notification("04l1", "Lead", click)),
+        envelope(notification("04l2", "Lead", lead)),
+        deal("04l3", ContactId=None, AccountId=None),
+    ]
+    rows = conversions(ledger(), [sent(body, stages=stages) for body in bodies])
+    assert [(row[0], row[-1]) for row in rows if row[0].startswith("won")] == [
+        (f"won:deal:{DEAL['Id']}", 1)
+    ]
+
+
 @pytest.mark.parametrize(
     ("status", "stage"),
     [("Open - Not Contacted", "lead"), ("New", "lead"), ("Unqualified", "rejected")],

@@ -320,7 +320,7 @@ def test_the_array_must_be_there() -> None:
     assert one["type"] == "touch"
 
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "docs" / "examples").glob("*.toml"))
+EXAMPLES = sorted((Path(__file__).parents[2] / "docs" / "examples" / "hooks").glob("*.toml"))
 
 
 def test_the_examples_of_hooks_are_options() -> None:

@@ -7,10 +7,7 @@ of them. Amounts are in the account's currency. The sender ends a hook that answ
 """
 
 from collections.abc import Iterator, Mapping
-from hashlib import blake2b
 from typing import Any, Final
-
-import orjson
 
 from service.collect.body import Unreadable
 from service.collect.brackets import Tree, in_order, parse_brackets
@@ -18,7 +15,7 @@ from service.collect.crm import LEAD_STAGES, Record, events_of, stage_of
 from service.collect.hooks import HookFormat
 from service.collect.moments import iso_moment
 from service.collect.native import Sender
-from service.collect.people import further_addresses, person_of, undated
+from service.collect.people import digest_of, further_of, person_of, undated
 from service.collect.picking import first, mapping, text
 from service.collect.wire import Call, NativeEvent, Reply, reply_text
 from service.kit.errors import BadRequest, Refusal, ThroughlineError, Unavailable
@@ -143,12 +140,12 @@ def _contact(item: Tree, action: str, sender: Sender) -> list[NativeEvent]:
         kind="contact",
         object_id=contact_id,
         people=person_of(emails, phones, crm_contact_id=contact_id),
+        also=further_of(email=emails, phone=phones),
         account={"id": company} if company.strip("0") else {},
         custom=_custom(item),
         touch=_touch(_custom(item)),
     )
     prefix = sender.options.id_prefix
-    owner = {"crm_contact_id": prefix + contact_id}
     links = [
         {
             # Dated by the contact's making, it is one fact however often it is told.
@@ -157,14 +154,11 @@ def _contact(item: Tree, action: str, sender: Sender) -> list[NativeEvent]:
             else f"{record.event_id}:lead:{lead_id}",
             "type": "identify",
             "occurred_at": record.created_at or record.occurred_at,
-            "identifiers": {**owner, "crm_lead_id": prefix + lead_id},
+            "identifiers": {"crm_contact_id": prefix + contact_id, "crm_lead_id": prefix + lead_id},
         }
         for lead_id in _linked_leads(item)
     ]
-    further = further_addresses(
-        record.event_id, record.occurred_at, owner, email=emails, phone=phones
-    )
-    return [*events_of(record, sender), *links, *further]
+    return [*events_of(record, sender), *links]
 
 
 def _linked_leads(item: Tree) -> list[str]:
@@ -222,9 +216,8 @@ def _record(item: Tree, sender: Sender, **fields: Any) -> Record:
     )
     created = next((n for n in CREATED if text(item.get(n)).strip("0")), "")
     told = {name: value for name, value in item.items() if name not in UNTOLD}
-    digest = blake2b(orjson.dumps(told, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
     return Record(
-        event_id=f"{fields['kind']}:{fields['object_id']}:{text(item.get(moment))}:{digest}",
+        event_id=f"{fields['kind']}:{fields['object_id']}:{text(item.get(moment))}:{digest_of(told)}",
         occurred_at=occurred_at,
         created_at=iso_moment(item[created], created, form="s") if created else "",
         **fields,

@@ -8,10 +8,8 @@ own option, never what the request says.
 import hmac
 import re
 from collections.abc import Iterator, Mapping
-from hashlib import blake2b
 from typing import Annotated, Any, Final
 
-import orjson
 from pydantic import AfterValidator, Field
 
 from service.collect.bitrix24 import CREATED, MODIFIED, MOVED, emails_and_phones, fetch
@@ -20,7 +18,7 @@ from service.collect.crm import Record, events_of, stage_of
 from service.collect.hooks import Errand, HookFormat, HookOptions
 from service.collect.moments import iso_moment
 from service.collect.native import Sender
-from service.collect.people import further_addresses, person_of
+from service.collect.people import digest_of, further_of, person_of
 from service.collect.picking import mapping, number_or_text, text
 from service.collect.schemas import Text
 from service.collect.wire import Call, NativeEvent, Reply, reply_text
@@ -108,8 +106,9 @@ def rewrite(message: Any, _: int, sender: Sender) -> list[NativeEvent]:
             "then change the object in Bitrix24",
         )
     if entity == "contact":
-        return _contact(number, record, sender)
-    records = _lead(number, record) if entity == "lead" else _deal(number, told, record, sender)
+        records = _contact(number, record)
+    else:
+        records = _lead(number, record) if entity == "lead" else _deal(number, told, record, sender)
     return [event for found in records for event in events_of(found, sender)]
 
 
@@ -121,6 +120,7 @@ def _gone(entity: str, number: str, told: Mapping[str, Any], sender: Sender) -> 
         event_id=f"{entity}:{number}:deleted:{told.get('ts')}",
         occurred_at=iso_moment(told.get("ts"), "ts", form="s"),
         kind="deal" if entity == "deal" else "lead",
+        leads_apart=True,
         object_id=number,
         statuses=["deleted"],
         meaning="lost:deleted" if entity == "deal" else "rejected:deleted",
@@ -135,13 +135,16 @@ def _deal(
     """The stage dated by its own moment, then the deal as a whole by that of its last change."""
     contact = mapping(told.get("contact"))
     main = number_or_text(fields.get("CONTACT_ID")).strip("0")
-    linked = [number_or_text(c) for c in told.get("contacts") or () if number_or_text(c) != main]
+    contacts = told.get("contacts")
+    others = [number_or_text(c) for c in contacts] if isinstance(contacts, list) else []
+    linked = [other for other in others if other and other != main]
     person = {"crm_deal_id": number}
     if main:
         person = person_of(*emails_and_phones(contact), crm_contact_id=main)
     whole = Record(
         **_common("deal", number, fields, {"contacts": [main, *linked]}),
         kind="deal",
+        leads_apart=True,
         statuses=_statuses(text(fields.get("STAGE_ID"))),
         meaning=DEALS.get(text(fields.get("STAGE_SEMANTIC_ID")), ""),
         amount=fields.get("OPPORTUNITY"),
@@ -151,12 +154,13 @@ def _deal(
         linked=[{"crm_contact_id": other} for other in linked],
     )
     moved = text(fields.get(MOVED))
-    if moved and moved != text(fields.get(MODIFIED)):
+    if moved and whole.statuses and moved != text(fields.get(MODIFIED)):
         stage = stage_of(whole, sender.options)[0]
         yield Record(
             event_id=f"deal:{number}:moved:{moved}:{whole.statuses[0]}:{stage}",
             occurred_at=iso_moment(moved, MOVED),
             kind="deal",
+            leads_apart=True,
             object_id=number,
             statuses=whole.statuses,
             meaning=whole.meaning,
@@ -181,29 +185,21 @@ def _lead(number: str, fields: Mapping[str, Any]) -> Iterator[Record]:
     )
 
 
-def _contact(number: str, fields: Mapping[str, Any], sender: Sender) -> list[NativeEvent]:
+def _contact(number: str, fields: Mapping[str, Any]) -> Iterator[Record]:
     emails, phones = emails_and_phones(fields)
-    record = Record(
+    yield Record(
         **_common("contact", number, fields, {}),
         kind="contact",
         people=person_of(emails, phones, crm_contact_id=number),
+        also=further_of(email=emails, phone=phones),
     )
-    further = further_addresses(
-        record.event_id,
-        record.occurred_at,
-        {"crm_contact_id": sender.options.id_prefix + number},
-        email=emails,
-        phone=phones,
-    )
-    return [*events_of(record, sender), *further]
 
 
 def _common(
     entity: str, number: str, fields: Mapping[str, Any], beside: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What every object has, named after its content."""
-    content = orjson.dumps([fields, beside], option=orjson.OPT_SORT_KEYS)
-    digest = blake2b(content, digest_size=8).hexdigest()
+    digest = digest_of([fields, beside])
     modified, created = text(fields.get(MODIFIED)), text(fields.get(CREATED))
     company = number_or_text(fields.get("COMPANY_ID")).strip("0")
     touch = {name: told for name in TOUCH if (told := text(fields.get(f"UTM_{name.upper()}")))}

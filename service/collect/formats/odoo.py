@@ -6,17 +6,15 @@ moments are UTC without saying so. Odoo waits one second and does not send again
 """
 
 from collections.abc import Mapping
-from hashlib import blake2b
 from typing import Any, Final
 
-import orjson
 from pydantic import Field
 
 from service.collect.crm import Record, events_of
 from service.collect.hooks import HookFormat, HookOptions
 from service.collect.moments import iso_moment
 from service.collect.native import Sender
-from service.collect.people import person_of
+from service.collect.people import digest_of, person_of
 from service.collect.picking import number_or_text, text
 from service.collect.schemas import Text
 from service.collect.wire import Call, NativeEvent, Reply, reply_json
@@ -140,11 +138,7 @@ def _common(name: str, number: str, fields: Mapping[str, Any], sender: Sender) -
     content; after that of its arrival where it has none, since Odoo sends nothing twice and a
     record may well become again what it was."""
     told = {n: v for n, v in fields.items() if n != "_action"}
-    try:
-        content = orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
-    except (TypeError, ValueError):
-        raise Refusal("invalid_text", "", "the record holds what JSON does not allow") from None
-    digest = blake2b(content, digest_size=8).hexdigest()
+    digest = digest_of(told)
     modified = next((n for n in MODIFIED if n in fields), "")
     zone = sender.options.timezone or "UTC"
     created = fields.get("create_date", "")

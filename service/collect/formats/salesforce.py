@@ -6,18 +6,16 @@ meanwhile under the notification's old id: so a notification is named after its 
 """
 
 from collections.abc import Iterator, Mapping
-from hashlib import blake2b
 from typing import Any, Final
 from xml.etree.ElementTree import Element
 
-import orjson
 from pydantic import Field
 
 from service.collect.crm import Record, events_of
 from service.collect.hooks import HookFormat, HookOptions
 from service.collect.moments import iso_moment
 from service.collect.native import Sender
-from service.collect.people import person_of, plain_amount, undated
+from service.collect.people import digest_of, person_of, plain_amount, undated
 from service.collect.picking import mapping, text
 from service.collect.schemas import Text
 from service.collect.soap import (
@@ -111,9 +109,9 @@ def rewrite(message: Any, _: int, sender: Sender) -> list[NativeEvent]:
         raise Refusal("unknown_value", "sObject", f"send one of {', '.join(readers)}")
     if not text(told.get("id")):
         raise Refusal("missing_field", "Id", "a notification needs its `Id`")
-    digest = blake2b(orjson.dumps(fields, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
+    name = f"{text(told['id'])}:{digest_of(fields)}"
     events: list[NativeEvent] = []
-    for record in readers[kind](f"{text(told['id'])}:{digest}", fields, sender):
+    for record in readers[kind](name, fields, sender):
         events += events_of(record, sender)
     return events if any(text(fields.get(n)) for n in MOMENTS) else undated(events)
 
@@ -123,6 +121,7 @@ def _opportunity(name: str, fields: Mapping[str, Any], sender: Sender) -> Iterat
     yield Record(
         event_id=name,
         kind="deal",
+        leads_apart=True,
         object_id=_id_of(fields),
         occurred_at=_moment(fields, sender),
         created_at=_optional_moment(fields, "CreatedDate", sender),
@@ -173,6 +172,7 @@ def _lead(name: str, fields: Mapping[str, Any], sender: Sender) -> Iterator[Reco
         yield Record(
             event_id=f"{name}:opportunity",
             kind="deal",
+            leads_apart=True,
             object_id=deal,
             occurred_at=_optional_moment(fields, "ConvertedDate", sender) or moment,
             lead_id=lead_id,
@@ -203,6 +203,7 @@ def _role(name: str, fields: Mapping[str, Any], sender: Sender) -> Iterator[Reco
     yield Record(
         event_id=name,
         kind="deal",
+        leads_apart=True,
         object_id=deal,
         occurred_at=_moment(fields, sender),
         linked=[{"crm_contact_id": contact}],

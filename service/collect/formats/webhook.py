@@ -1,6 +1,6 @@
 """The mapped webhook: any system that posts JSON or a form, read by the hook's own field map.
 
-Zapier, Make, Tilda, call tracking: each is an instance, a file of options (docs/examples).
+Zapier, Make, Tilda, call tracking: each is an instance, a file of options (docs/examples/hooks).
 """
 
 from collections.abc import Mapping
