@@ -58,6 +58,21 @@ def cookieless(call: Call, site: str, agent: str = "", address: str = "") -> str
     return ""
 
 
+def agent_seen(call: Call, stated: str = "") -> dict[str, Any]:
+    """For a message: `agent`, the one that is stated, else the request's; and whether it is the
+    visitor's own or passed on by a server, which the agent of a server's library is not."""
+    own = stated or asked_by_browser(call) or call.user_agent.startswith("Mozilla/")
+    return {"agent": stated or call.user_agent, "agent_is_visitors": bool(own)}
+
+
+def seen_context(message: Mapping[str, Any], sender: Sender) -> dict[str, Any]:
+    """The event's `context` with the agent of `agent_seen`. A public key is what browsers have, and
+    robots that do as if: its agent counts whatever it is."""
+    if message.get("agent_is_visitors") or sender.is_public:
+        return agent_context(message.get("agent"))
+    return {}
+
+
 def forwarded_for(call: Call) -> str:
     """The visitor's address as a server passes it on; whether it may is for `rewrite` to say."""
     return call.headers.get("x-forwarded-for", "").partition(",")[0].strip()[:100]

@@ -14,7 +14,7 @@ Source: Matomo's documentation of the HTTP tracking API, 5.x.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from service.collect.analytics import agent_context, message_id, page_event, stated_moment
+from service.collect.analytics import message_id, page_event, seen_context, stated_moment
 from service.collect.body import parse_json
 from service.collect.landing import host_of
 from service.collect.native import Sender
@@ -85,9 +85,7 @@ def rewrite(message: Any, index: int, sender: Sender) -> list[NativeEvent]:
         common |= {"occurred_at": sender.received_at.isoformat(), "claimed_at": ""}
     else:
         common["occurred_at"] = stated_moment(hit["cdt"], "cdt", sender)
-    # A public key is what browsers have, and robots that do as if; a server's own agent is nobody's.
-    if given.get("agent_is_visitors") or sender.is_public:
-        common |= agent_context(given.get("agent"))
+    common |= seen_context(given, sender)
     written = _event(hit, common["identifiers"], index, sender)
     if not common["identifiers"] and written["type"] != "order":
         raise Refusal(

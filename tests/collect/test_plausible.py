@@ -157,7 +157,7 @@ def test_the_same_words_within_a_moment_are_one_event() -> None:
         ({"u": "/pricing"}, ("bad_url", "url")),
         ({"u": "https://example.com/\0"}, ("nul_character", "url")),
         ({"n": "x" * 201}, ("too_long", "name")),
-        ({"n": "Lead", "p": "{"}, ("malformed_json", "props")),
+        ({"n": "Lead", "p": "{"}, ("wrong_type", "props")),
     ],
 )
 def test_what_is_refused(more: dict[str, Any], reason: tuple[str, str]) -> None:
@@ -191,3 +191,15 @@ def test_robots_are_kept_and_told_so() -> None:
     assert answer(asked, Receipt(1)).headers == {"x-plausible-dropped": "1"}
     assert answer(event(), Receipt(1)).headers == {}
     assert answer(event(), Receipt(1)).body == b"ok"
+
+
+def test_the_library_of_a_server_is_no_robot() -> None:
+    server = {"User-Agent": "python-requests/2.32", "X-Forwarded-For": "203.0.113.7"}
+    asked = event(headers=server)
+    (told,) = payloads(send("plausible", asked))
+    assert "bot" not in told
+    assert answer(asked, Receipt(1)).headers == {}
+    public = call("/api/event", PAGE, f"key={PUBLIC}", {**server, "Accept-Language": "en"})
+    (told,) = payloads(send("plausible", public, sender(scopes=("collect",))))
+    assert told["bot"] is True
+    assert answer(public, Receipt(1)).headers == {"x-plausible-dropped": "1"}

@@ -146,9 +146,10 @@ def test_groups() -> None:
 
 
 def test_forms_and_single_events() -> None:
-    one = {**event(), "api_key": "K"}
+    one = {**event(arrow=">>>>>"), "api_key": "K"}
     raw = orjson.dumps(one)
     coded = base64.b64encode(raw).decode()
+    assert "+" in coded
     packed = base64.b64encode(gzip.compress(raw)).decode()
     bodies = [
         raw,
@@ -239,6 +240,8 @@ def test_other_clocks() -> None:
     assert occurred(browser, sent_at="2025-01-01T00:00:01Z") == "2025-01-01T00:00:00+00:00"
     assert occurred(browser, historical_migration=True) == "2025-01-01T00:00:00+00:00"
     assert occurred(browser, sent_at="soon") == "2025-01-01T00:00:00+00:00"
+    after_it_was_sent = {**browser, "timestamp": "2026-03-01T12:00:30Z"}
+    assert occurred(after_it_was_sent, sent_at="2026-03-01T12:00:00Z") == noon
     assert occurred({"timestamp": None}) == noon
     assert occurred({"timestamp": None, "offset": 60_000}) == "2026-03-01T11:59:00+00:00"
     assert occurred({"timestamp": None, "offset": "x"}) == noon

@@ -213,3 +213,13 @@ def test_the_key() -> None:
 def test_errors_are_json_too() -> None:
     reply = failed(posted(), BadRequest("malformed_json", "No."))
     assert (reply.status, orjson.loads(reply.body)["error"]["message"]) == (400, "No.")
+
+
+def test_robots_and_servers() -> None:
+    robot = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+    assert told(posted(headers={**BROWSER, "User-Agent": robot}))["bot"] is True
+    assert told(posted({"userAgent": robot}))["bot"] is True
+    library = {"User-Agent": "python-requests/2.32"}
+    assert "bot" not in told(posted({"id": "u1"}, headers=library))
+    public = sender(scopes=("collect",))
+    assert told(posted({"id": "u1"}, headers=library), public)["bot"] is True

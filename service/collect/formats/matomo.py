@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from service.collect.analytics import (
-    asked_by_browser,
+    agent_seen,
     content_id,
     cookieless,
     first_key,
@@ -38,7 +38,7 @@ MAX_HITS: Final = 5_000
 """Most hits of one bulk."""
 
 PATHS: Final = ("/matomo.php", "/piwik.php")
-_NOT_KEPT: Final = frozenset({"token_auth", "cip"})
+_NOT_KEPT: Final = frozenset({"token_auth", "cip", "key", "send_image"})
 # Of a hit without one of these and without a moment, nothing tells that it is sent again.
 _ONCE: Final = ("rand", "cdt", "pv_id")
 
@@ -94,11 +94,10 @@ def _whole(hit: Any, call: Call, place: int) -> Any:
     """A hit with what `rewrite` needs beside its fields, and without address and key."""
     if not isinstance(hit, dict):
         return hit
-    kept = {k: v for k, v in hit.items() if k not in _NOT_KEPT and not is_key(v) and k != "key"}
+    kept = {k: v for k, v in hit.items() if k not in _NOT_KEPT and not is_key(v)}
     agent = text(hit.get("ua"), 2_000)
     site = number_or_text(kept.get("idsite")) or host_of(text(hit.get("url"), MAX_URL)) or ""
-    whole: dict[str, Any] = {"hit": kept, "agent": agent or call.user_agent}
-    whole["agent_is_visitors"] = bool(agent) or asked_by_browser(call)
+    whole: dict[str, Any] = {"hit": kept, **agent_seen(call, agent)}
     whole["visitor"] = cookieless(call, site, agent)
     address = text(hit.get("cip"), 100)
     whole["stated_visitor"] = cookieless(call, site, agent, address) if address else ""

@@ -11,7 +11,7 @@ Sources: Plausible's documentation of the events API; recorded clients.
 from typing import Any, Final
 
 from service.collect.analytics import (
-    agent_context,
+    agent_seen,
     content_id,
     cookieless,
     done_event,
@@ -20,6 +20,7 @@ from service.collect.analytics import (
     is_key,
     message_id,
     page_event,
+    seen_context,
 )
 from service.collect.body import parse_json
 from service.collect.bots import is_bot
@@ -79,7 +80,7 @@ def messages(call: Call) -> list[Any]:
         raise BadRequest("not_an_object", "The body is a JSON object; see Plausible's events API.")
     said = {name: value for name, value in event.items() if not is_key(value)}
     site = text(first(said, SITES)).partition(",")[0] or host_of(text(first(said, URLS))) or ""
-    message: dict[str, Any] = {"event": said, "agent": call.user_agent}
+    message: dict[str, Any] = {"event": said, **agent_seen(call)}
     message["visitor"] = cookieless(call, site)
     message["stated_visitor"] = cookieless(call, site, address=forwarded_for(call))
     return [{**message, "id": content_id(message, call.received_at)}]
@@ -104,7 +105,7 @@ def rewrite(message: Any, index: int, sender: Sender) -> list[NativeEvent]:
         "claimed_at": "",
         "identifiers": people,
     }
-    return [{**common, **agent_context(given.get("agent")), **written}]
+    return [{**common, **seen_context(given, sender), **written}]
 
 
 def _people(given: dict[str, Any], sender: Sender) -> dict[str, Any]:
@@ -129,7 +130,7 @@ def _properties(event: dict[str, Any]) -> dict[str, Any]:
         try:
             given = parse_json(given.encode("utf-8", "surrogatepass"))
         except BadRequest:
-            raise Refusal("malformed_json", "props", "props is an object, or JSON text") from None
+            raise Refusal("wrong_type", "props", "props is an object, or JSON text") from None
     found = dict(mapping(given))
     for theirs, ours in (("e", "engagement_ms"), ("sd", "scroll_depth"), ("i", "interactive")):
         found.update(scalars({ours: event.get(theirs)}))
@@ -143,7 +144,8 @@ def _properties(event: dict[str, Any]) -> dict[str, Any]:
 def answer(call: Call, receipt: Receipt) -> Reply:
     """`202 ok`; as Plausible does, the header says so where nothing of it will be in a report."""
     reply = reply_text("ok", 202)
-    if receipt.refused or is_bot(call.user_agent):
+    judged = agent_seen(call)["agent_is_visitors"] or (sent_key(call) or "").startswith("pk_")
+    if receipt.refused or (judged and is_bot(call.user_agent)):
         return Reply(202, reply.body, reply.media_type, {"x-plausible-dropped": "1"})
     return reply
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from service.collect.analytics import (
-    agent_context,
+    agent_seen,
     content_id,
     cookieless,
     done_event,
@@ -25,6 +25,7 @@ from service.collect.analytics import (
     message_id,
     page_event,
     people_in,
+    seen_context,
     stated_moment,
 )
 from service.collect.landing import host_of
@@ -86,7 +87,7 @@ def messages(call: Call) -> list[Any]:
 def batch(call: Call) -> list[Any]:
     """The messages of a batch, in their order. Raises BadRequest."""
     if not isinstance(call.json, list):
-        raise BadRequest("not_an_array", "A batch is a JSON array of objects.")
+        raise BadRequest("missing_field", "A batch is a JSON array of objects.")
     if len(call.json) > MAX_MESSAGES:
         raise BadRequest("too_many_items", f"A batch may hold {MAX_MESSAGES} messages.")
     return [_whole(given, call, place) for place, given in enumerate(call.json)]
@@ -98,9 +99,10 @@ def _whole(given: Any, call: Call, place: int) -> Any:
         return given
     payload = given["payload"]
     site = text(payload.get("hostname")) or host_of(text(payload.get("url"), MAX_URL)) or ""
-    agent = text(payload.get("userAgent"), 2_000) or call.user_agent
+    agent = text(payload.get("userAgent"), 2_000)
     kept = {k: v for k, v in payload.items() if k not in _NOT_KEPT and not is_key(v)}
-    whole: dict[str, Any] = {"type": given.get("type"), "payload": kept, "agent": agent}
+    whole: dict[str, Any] = {"type": given.get("type"), "payload": kept}
+    whole |= agent_seen(call, agent)
     whole["visitor"] = cookieless(call, site, agent, text(payload.get("ip"), 100))
     whole["stated_visitor"] = cookieless(call, site, agent, forwarded_for(call))
     timed = payload.get("timestamp") is not None
@@ -128,7 +130,7 @@ def rewrite(message: Any, index: int, sender: Sender) -> list[NativeEvent]:
     if payload.get("timestamp") is not None:
         moment = {"occurred_at": stated_moment(payload["timestamp"], "payload.timestamp", sender)}
     common = {"id": message_id(given), "identifiers": people, **moment}
-    return [{**common, **agent_context(given.get("agent")), **written}]
+    return [{**common, **seen_context(given, sender), **written}]
 
 
 def _people(
