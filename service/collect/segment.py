@@ -140,11 +140,13 @@ def _moments(message: Message, sent_at: object, received_at: datetime) -> tuple[
 
 def _corrected(moment: datetime, sent: datetime, received_at: datetime) -> datetime:
     # Nothing occurs after it was sent, whatever the clock says.
-    before_sending = min(moment - sent, timedelta(0))
-    if abs(received_at - sent) < NOTICEABLE_SKEW:
-        return sent + before_sending
+    if moment > sent:
+        moment = sent
+    skew = received_at - sent
+    if abs(skew) < NOTICEABLE_SKEW:
+        return moment
     try:
-        return received_at + before_sending
+        return moment + skew
     except OverflowError:
         raise Refusal(
             "bad_timestamp", "sentAt", "sentAt lies thousands of years after the timestamp"
