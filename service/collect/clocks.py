@@ -39,10 +39,10 @@ def corrected(
     sent = _read(sent_at, sent_name)
     if sent is not None and received_at - sent <= PLAUSIBLE_SKEW:
         # Nothing occurs after it was sent, whatever the clock says.
-        before_sending = min(moment - sent, timedelta(0))
+        moment = min(moment, sent)
         try:
-            noticeable = abs(received_at - sent) >= NOTICEABLE_SKEW
-            moment = (received_at if noticeable else sent) + before_sending
+            if abs(received_at - sent) >= NOTICEABLE_SKEW:
+                moment += received_at - sent
         except OverflowError:
             raise Refusal(
                 "bad_timestamp",

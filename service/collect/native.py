@@ -189,7 +189,7 @@ def parse_moment(text: str, name: str) -> datetime:
             f"{text!r} has no time zone; end it with Z or an offset like +01:00",
         )
     try:
-        moment = moment.astimezone(UTC)
+        moment = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
     except OverflowError:
         raise Refusal("bad_timestamp", name, f"{text!r} lies outside the calendar") from None
     if moment < EARLIEST:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
+import orjson
+
 from service.collect.body import Unreadable, raw_text
 from service.collect.picking import mapping
 from service.collect.segment import encoded, identity_of, shown
@@ -98,7 +100,7 @@ def whole_messages(
     for given in messages:
         message = given
         if isinstance(message, dict):
-            if size > MAX_MESSAGE_BYTES and len(encoded(message)) > MAX_MESSAGE_BYTES:
+            if size > MAX_MESSAGE_BYTES and _size_of(message) > MAX_MESSAGE_BYTES:
                 detail = f"a message holds at most {MAX_MESSAGE_BYTES} bytes"
                 refusal = Refusal("too_large", "", detail)
                 message = Unreadable(refusal, raw_text(shown(message)), identity_of(message))
@@ -110,6 +112,13 @@ def whole_messages(
                     _fill_in(message, said)
         whole.append(message)
     return whole
+
+
+def _size_of(message: Mapping[str, Any]) -> int:
+    try:
+        return len(orjson.dumps(message))
+    except TypeError:  # half a surrogate pair, or too deep for it
+        return len(encoded(message))
 
 
 def _fill_in(message: dict[str, Any], said: Mapping[str, str]) -> None:

@@ -1,5 +1,6 @@
 """One Segment message rewritten as native events, by its type. See `segment` for the whole."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -24,6 +25,8 @@ _CAMPAIGN: Final = {
     "content": "content",
     "term": "term",
 }
+# What surely has a host; the rest is read with care.
+_WHOLE: Final = re.compile(r"https?://[a-z0-9-]+(?:\.[a-z0-9-]+)*[/?#]")
 # Kinds of identifiers as RudderStack's merges call them.
 _MERGED: Final = {
     "mobile": "phone",
@@ -158,8 +161,13 @@ def _merge(message: Message) -> Events:
 def _page(message: Message) -> Events:
     own, shown = message.mapping("properties"), mapping(message.context.get("page"))
     url = _address(own)
-    # Mostly both say the same.
-    if not host_of(url) and (other := _address(shown)) and (not url or host_of(other)):
+    # Mostly both say the same, and it is whole.
+    if (
+        not _WHOLE.match(url)
+        and not host_of(url)
+        and (other := _address(shown))
+        and (not url or host_of(other))
+    ):
         url = other
     if not url:
         return _unplaced(message)
@@ -190,7 +198,7 @@ def _track(message: Message) -> Events:
     )
     if written["type"] == "track":
         url = _address(mapping(message.context.get("page")))
-        if host_of(url):
+        if _WHOLE.match(url) or host_of(url):
             written["track"]["url"] = url
         written["track"].update(_campaign(message.context))
     return [written]

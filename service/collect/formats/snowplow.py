@@ -33,7 +33,7 @@ from service.collect.wire import (
     reply_gif,
     reply_text,
 )
-from service.kit.errors import BadRequest, Forbidden, Refusal
+from service.kit.errors import BadRequest, Forbidden, Refusal, ThroughlineError
 from service.kit.time import from_micros
 from service.ledger.append import Receipt
 
@@ -236,6 +236,13 @@ def _shown(event: Any) -> Any:
     return {n: v for n, v in event.items() if n != "aid"} if isinstance(event, dict) else event
 
 
+def _refused(_: Call, error: ThroughlineError) -> Reply:
+    """Trackers try again for ever on every status but 400, 401, 403, 410 and 422: what is no use to
+    try again is answered so that they do not."""
+    status = 400 if isinstance(error, BadRequest) else error.status
+    return reply_text(f"{error.code}: {error.detail}", status)
+
+
 def _stored(_: Call, __: Receipt) -> Reply:
     return reply_text("ok")
 
@@ -269,9 +276,13 @@ FORMAT = Format(
             sends=_EXAMPLE,
             says="ok",
             says_as="text/plain",
+            fails="unknown_key: This key is not known.",
+            fails_as="text/plain",
+            failures=(400, 401, 403, 503),
             key=key_of,
             messages=messages,
             answer=_stored,
+            refuse=_refused,
             credentials=True,
         ),
         Endpoint(
