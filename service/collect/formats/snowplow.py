@@ -31,6 +31,7 @@ from service.collect.wire import (
     header_key,
     public_key,
     reply_gif,
+    reply_json,
     reply_text,
 )
 from service.kit.errors import BadRequest, Forbidden, Refusal, ThroughlineError
@@ -240,7 +241,7 @@ def _refused(_: Call, error: ThroughlineError) -> Reply:
     """Trackers try again for ever on every status but 400, 401, 403, 410 and 422: what is no use to
     try again is answered so that they do not."""
     status = 400 if isinstance(error, BadRequest) else error.status
-    return reply_text(f"{error.code}: {error.detail}", status)
+    return reply_json({"code": error.code, "message": error.detail}, status)
 
 
 def _stored(_: Call, __: Receipt) -> Reply:
@@ -276,8 +277,7 @@ FORMAT = Format(
             sends=_EXAMPLE,
             says="ok",
             says_as="text/plain",
-            fails="unknown_key: This key is not known.",
-            fails_as="text/plain",
+            fails={"code": "unknown_key", "message": "This key is not known."},
             failures=(400, 401, 403, 503),
             key=key_of,
             messages=messages,
