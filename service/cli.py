@@ -15,14 +15,10 @@ from rich.table import Table
 
 from service import loading
 from service.checkup import checkup
-from service.collect.pulls.asking import PullError
-from service.collect.pulls.configured import load_pulls
-from service.collect.pulls.run import Puller
 from service.hook_commands import create_hooks_app
 from service.kit.db import is_sqlite, make_engine
 from service.kit.errors import ThroughlineError
 from service.kit.log import configure_log
-from service.ledger.append import append
 from service.ledger.keys import create_key, list_keys, revoke_key
 from service.ledger.migrate import is_current, migrate
 from service.ledger.read import last_seq
@@ -36,6 +32,7 @@ from service.main import (
     memory_mart,
     sign_in,
 )
+from service.pull_command import add_pull
 from service.settings import Settings
 
 app = typer.Typer(
@@ -77,6 +74,7 @@ def _ledger(settings: Settings) -> Any:
 
 app.add_typer(create_hooks_app(_settings, _ledger), name="hooks")
 app.add_typer(create_links_app(_settings, _ledger), name="links")
+add_pull(app, _settings, _ledger)
 
 
 @app.command()
@@ -306,37 +304,6 @@ def replay(
         )  # fmt: skip
     typer.echo(orjson.dumps(done, option=orjson.OPT_INDENT_2).decode())
     raise typer.Exit(int(done.refused > 0))
-
-
-@app.command()
-def pull(
-    source: Annotated[str | None, typer.Option(help="Only the pull of this source.")] = None,
-    since: Annotated[
-        datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="First day to ask for; default: as scheduled."),
-    ] = None,
-) -> None:
-    """Ask the ad platforms of the pulls file now what they cost; prints a receipt a line."""
-    configure_log()
-    settings = _settings()
-    engine = _ledger(settings)
-    puller = Puller(
-        engine,
-        identifier_reader(settings),
-        lambda batch: append(engine, [batch])[0],
-        _now,
-        max_event_bytes=settings.max_event_bytes,
-        allow_private=settings.allow_private_addresses,
-    )
-    failed = False
-    day = since.date() if since else None
-    for options, found in loading.pull_now(puller, load_pulls(settings.pulls_file), source, day):
-        if isinstance(found, PullError):
-            failed = True
-            say.print(f"{options.source}: {found.code}: {found.detail}", soft_wrap=True)
-        else:
-            typer.echo(orjson.dumps({"source": options.source, **found}).decode())
-    raise typer.Exit(int(failed))
 
 
 @app.command()

@@ -205,6 +205,26 @@ def make_puller(parts: Parts) -> Puller:
     )
 
 
+def _include(app: FastAPI, role: Role) -> None:
+    """The addresses of the role."""
+    app.include_router(operations.router)
+    if role != "query":
+        app.include_router(ingest.router)
+        app.include_router(create_senders())
+        app.include_router(hooks.receivers)
+        app.include_router(links.followed)
+    if role != "collect":
+        app.include_router(reads.router)
+        app.include_router(admin.router)
+        app.include_router(exports.router)
+        app.include_router(hooks.router)
+        app.include_router(quarantine.router)
+        app.include_router(links.router)
+        app.include_router(campaigns.router)
+        mount_docs(app)
+        mount_web(app)
+
+
 def create_app(
     settings: Settings | None = None,
     role: Role = "all",
@@ -254,22 +274,7 @@ def create_app(
         redirect_slashes=False,
     )
     install_errors(app)
-    app.include_router(operations.router)
-    if role != "query":
-        app.include_router(ingest.router)
-        app.include_router(create_senders())
-        app.include_router(hooks.receivers)
-        app.include_router(links.followed)
-    if role != "collect":
-        app.include_router(reads.router)
-        app.include_router(admin.router)
-        app.include_router(exports.router)
-        app.include_router(hooks.router)
-        app.include_router(quarantine.router)
-        app.include_router(links.router)
-        app.include_router(campaigns.router)
-        mount_docs(app)
-        mount_web(app)
+    _include(app, role)
     app.add_middleware(GzipAnswers, minimum_size=2048)
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]
     return app

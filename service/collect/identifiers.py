@@ -42,6 +42,7 @@ _PLAIN_EMAIL = re.compile(
 )
 _LOOKS_LIKE_PHONE = re.compile(r"\+[1-9][0-9 ().-]{6,24}")
 _LOOKS_HASHED = re.compile(r"h\d+\.")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _ZEROS = re.compile(r"[0-]+")
 # Macros that an ad platform or a tag manager failed to fill in: {{id}}, ${id}, {gclid}, %%ID%%,
 # [CLICKID], <id>, (not set). Braces round a GUID are a value, hence letters only.
@@ -123,8 +124,10 @@ class IdentifierReader:
         found = self._look(kind, value)
         return found if isinstance(found, Ignored) else None
 
-    def read_all(self, mapping: Mapping[str, object]) -> list[Identifier]:
+    def read_all(self, mapping: Mapping[str, object], agreed: bool = False) -> list[Identifier]:
         """Read an event's `identifiers` in their order, leaving out what identifies nobody.
+
+        `agreed`: its person did, so that hashes for ad platforms may be kept as they are.
 
         Raises:
             Refusal: `bad_identifier` for the first bad one, or for more than 20 of them.
@@ -135,7 +138,11 @@ class IdentifierReader:
                 "identifiers",
                 f"an event carries at most {MAX_IDENTIFIERS} identifiers, this one has {len(mapping)}",
             )
-        found = (self._look(kind, value) for kind, value in mapping.items())
+        plain = agreed and self.advertising_hashes
+        found = (
+            _plain_hash(kind, value) if plain and kind in HASH_KINDS else self._look(kind, value)
+            for kind, value in mapping.items()
+        )
         return [one for one in found if isinstance(one, Identifier)]
 
     def _look(self, kind: str, value: object) -> Identifier | Ignored:
@@ -193,6 +200,12 @@ class IdentifierReader:
         value = _KEY_VERSION + base64.urlsafe_b64encode(digest)[:22].decode("ascii")
         raw = normalised if self._keep_raw else None
         return Identifier(kind, value, kind in self._known_kinds, raw)
+
+
+def _plain_hash(kind: str, value: object) -> Identifier | Ignored:
+    """A hash as ad platforms want it: 64 hexadecimal digits."""
+    digits = value.strip().lower() if isinstance(value, str) else ""
+    return Identifier(kind, digits, True) if _SHA256.fullmatch(digits) else Ignored.MALFORMED
 
 
 def is_placeholder(text: str) -> bool:

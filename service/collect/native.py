@@ -21,8 +21,8 @@ from service.collect.landing import Landing, read_landing
 from service.collect.properties import impersonal
 from service.collect.refusals import refusal_of
 from service.collect.schemas import PARTS, Campaign, Event
+from service.collect.worth import add_money
 from service.kit.errors import Refusal
-from service.kit.money import parse_amount
 from service.kit.time import to_micros
 from service.ledger.append import NewFact
 from service.ledger.keys import Caller
@@ -202,9 +202,10 @@ def parse_moment(text: str, name: str) -> datetime:
 def _add_people(payload: dict[str, Any], event: Event, sender: Sender) -> None:
     """Identifiers in their stored form, the account, and the e-mail's company domain."""
     given = event.identifiers or {}
-    if sender.reader.advertising_hashes and event.context and event.context.consent == "granted":
+    agreed = event.context is not None and event.context.consent == "granted"
+    if agreed and sender.reader.advertising_hashes:
         given = {**advertising_hashes(given, sender.reader.region), **given}
-    found = sender.reader.read_all(given)
+    found = sender.reader.read_all(given, agreed)
     found += [one for one in clicks_of(event, sender.reader) if one not in found]
     if not found and event.type in NEED_IDENTIFIERS:
         why = "all of them are placeholders" if given else "there are none"
@@ -326,7 +327,7 @@ def _write_deal(payload: dict[str, Any], event: Event, index: int, sender: Sende
     deal = event.deal
     assert deal is not None
     written = deal.model_dump(exclude_none=True, exclude={"amount", "items", "contacts"})
-    _add_money(written, deal.amount, deal.currency, deal.items, "deal")
+    add_money(written, deal.amount, deal.currency, deal.items, "deal")
     if deal.contacts:
         contacts = [sender.reader.read_all(contact) for contact in deal.contacts]
         written["contacts"] = [written_identifiers(c) for c in contacts if c]
@@ -341,39 +342,12 @@ def _write_order(payload: dict[str, Any], event: Event, index: int, sender: Send
             "missing_field", "order.amount", f"an order {order.status} needs its `amount`"
         )
     written = order.model_dump(exclude_none=True, exclude={"amount", "items"})
-    _add_money(written, order.amount, order.currency, order.items, "order")
+    add_money(written, order.amount, order.currency, order.items, "order")
     if written.get("amount_minor", 0) < 0:
         raise Refusal(
             "out_of_range", "order.amount", "an amount is not negative; send status refunded"
         )
     payload["order"] = written
-
-
-def _add_money(
-    written: dict[str, Any], amount: Any, currency: str | None, items: Any, part: str
-) -> None:
-    """Minor units of the amount and of the items' lines and costs; `cost_minor` is their sum,
-    there only when every item has a cost."""
-    if currency is None and (amount is not None or items):
-        raise Refusal(
-            "missing_currency", f"{part}.currency", "an amount needs its ISO 4217 `currency`"
-        )
-    if amount is not None:
-        written["amount_minor"] = parse_amount(amount, currency or "", f"{part}.amount")
-    if not items:
-        return
-    lines = []
-    for position, item in enumerate(items):
-        line = item.model_dump(exclude_none=True, exclude={"amount", "cost"})
-        for name in ("amount", "cost"):
-            if (value := getattr(item, name)) is not None:
-                line[f"{name}_minor"] = parse_amount(
-                    value, currency or "", f"{part}.items.{position}.{name}"
-                )
-        lines.append(line)
-    written["items"] = lines
-    if all("cost_minor" in line for line in lines):
-        written["cost_minor"] = sum(line["cost_minor"] for line in lines)
 
 
 def _write_unlink(payload: dict[str, Any], event: Event, index: int, sender: Sender) -> None:

@@ -60,6 +60,7 @@ _LEAD_NAMES: Final = {
 _CANCELLED: Final = ("ordercancelled", "ordercanceled")
 _ORDER_IDS: Final = ("order_id", "orderId", "transaction_id", "checkout_id", "checkoutId")
 _LEAD_IDS: Final = ("lead_id", "leadId")
+_LEAD_PEOPLE: Final = ("user_id", "email", "anonymous_id", "ga_client_id")
 _REASONS: Final = ("reason", "disqualified_lead_reason", "unconvert_lead_reason")
 _SKUS: Final = ("sku", "product_id", "productId", "item_id", "id")
 _LINES: Final = ("products", "items")
@@ -105,7 +106,11 @@ def rewrite_track(
         return {"type": "order", "order": order} | (
             {"segment": {"coupon": coupon}} if coupon else {}
         )
-    lead_id = number_or_text(first(properties, _LEAD_IDS), 200) or _lead_id(name, people, sender)
+    lead_id = number_or_text(first(properties, _LEAD_IDS), 200)
+    if not lead_id and not people.keys() & set(_LEAD_PEOPLE):
+        # A visitor without cookies is nobody's lead: what he did is kept all the same.
+        return {"type": "track", "track": {"name": event, "properties": scalars(properties)}}
+    lead_id = lead_id or _lead_id(name, people, sender)
     if name in DEALS:
         deal = {"id": lead_id, "stage": DEALS[name], "lead_id": lead_id}
         return {"type": "deal", "deal": deal | _worth(properties) | _reason(properties)}
@@ -135,7 +140,7 @@ def _worth(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 def _lead_id(event: str, people: Mapping[str, Any], sender: Sender) -> str:
     # The stored form: a user id that is an e-mail address must not rest as text in the lead's id.
-    for kind in ("user_id", "email", "anonymous_id", "ga_client_id"):
+    for kind in _LEAD_PEOPLE:
         if found := sender.reader.read(kind, people.get(kind)):
             return f"{_LEAD_NAMES.get(event, 'Lead')}:{found.value}"
     raise Refusal(

@@ -61,3 +61,8 @@ def send(name: str, request: Call, who: Sender | None = None) -> Batch:
     endpoint = endpoint_of(name, request.path, request.method)
     who = who or sender(request.received_at)
     return collect_messages(endpoint.messages(request), who, formats()[name], ROOM)
+
+
+def ignored(batch: Batch) -> int:
+    """How many messages there were of which nothing is to be kept."""
+    return batch.ignored.count if batch.ignored else 0

@@ -13,7 +13,7 @@ from service.collect.wire import Call
 from service.kit.errors import BadRequest, Unavailable
 from service.ledger.append import Batch, Receipt, append
 from tests.collect.hooked import conversions, facts_of, received, refusals_of
-from tests.collect.sending import RECEIVED, call
+from tests.collect.sending import RECEIVED, call, ignored
 
 OPTIONS: dict[str, Any] = {
     "currency": "RUB",
@@ -210,8 +210,9 @@ def test_companies_and_other_objects_are_left_alone() -> None:
         task_add=[{"id": 1}, "text"],
         leads_note=[{"note": {"id": 1}}],
     )
-    assert sent(body) == Batch([], [], [(1, "ignored")] * 5)
-    assert sent(b"") == sent(b"leads=1&leads[add]=2") == Batch([], [], [])
+    batch = sent(body)
+    assert (batch.facts, batch.refused, ignored(batch)) == ([], [], 5)
+    assert sent(b"") == sent(b"leads=1&leads[add]=2") == Batch([], [])
 
 
 def test_fields_by_name_number_and_code() -> None:

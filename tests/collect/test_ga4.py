@@ -11,7 +11,7 @@ import pytest
 from service.collect.consent_mode import analytics_consent, read_gcd, read_gcs
 from service.collect.formats.ga4 import MAX_EVENTS, protocol_key, site_key
 from service.ledger.append import Batch
-from tests.collect.sending import RECEIVED, call, send, sender
+from tests.collect.sending import READER, RECEIVED, call, send, sender
 
 MP, WEB = "/mp/collect", "/g/collect"
 HOME = "https://ex.com/?utm_source=google&utm_medium=cpc&gclid=abc"
@@ -111,8 +111,12 @@ def test_who_it_was() -> None:
         user_data={"sha256_email_address": [hashed], "sha256_phone_number": "b" * 64},
         user_properties={"plan": {"value": "pro"}, "odd": 7},
     )
+    email = READER.read("google_email_sha256", "a" * 64)
+    phone = READER.read("phone_sha256", "b" * 64)
+    assert email is not None
+    assert phone is not None
     assert sorted(told["identifiers"]) == [
-        "ga_client_id:123.456", f"google_email_sha256:{'a' * 64}", f"phone_sha256:{'b' * 64}", "user_id:u1",
+        "ga_client_id:123.456", f"google_email_sha256:{email.value}", f"phone_sha256:{phone.value}", "user_id:u1",
     ]  # fmt: skip
     assert told["segment"] == {"plan": "pro"}
 

@@ -201,7 +201,7 @@ def _command(platform: FakePlatform, tmp_path: Path, monkeypatch: pytest.MonkeyP
     )
     monkeypatch.setenv("THROUGHLINE_PULLS_FILE", str(path))
     monkeypatch.setenv("THROUGHLINE_DATA_DIR", str(tmp_path / "var"))
-    monkeypatch.setattr("service.cli.allows_private", lambda _: True)
+    monkeypatch.setenv("THROUGHLINE_ALLOW_PRIVATE_ADDRESSES", "true")
     # The command sets the log up for its own output, which ends with it.
     monkeypatch.setattr("service.cli.configure_log", lambda: None)
 
