@@ -95,12 +95,13 @@ def unlinked_id(source_id: int, fact_id: str) -> str:
 
 
 def forget_person(payload: dict[str, Any], identifier: str, values: Sequence[str]) -> None:
-    """Take out of a fact's payload whatever could tell one visitor from another.
+    """Take out of a fact's payload whatever could tell one visitor from another; who he is was not
+    written into it.
 
     Args: identifier: the only one it keeps; values: of the identifiers it came with, which an id
     made of them must not hold.
     """
-    for name in ("public", "email_domain", "account", "click_ids", "segment"):
+    for name in ("click_ids", "segment"):
         payload.pop(name, None)
     payload["identifiers"] = [identifier]
     payload.setdefault("consent", "denied")
