@@ -10,8 +10,11 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
+from service.collect.wire import GIF
+from service.ledger import writer as writer_module
+from service.ledger.append import Batch, Receipt
 from tests.api.harness import Service
 
 pytestmark = pytest.mark.anyio
@@ -149,3 +152,24 @@ async def test_every_recording_is_replayed(test_data: Path) -> None:
     names = [p.stem for p in (test_data / "captures").glob("*.json")]
     ours = {n for n in names if n.removeprefix("cors-star-").startswith(families)}
     assert ours == set(RECORDINGS)
+
+
+async def test_a_ledger_that_cannot_be_written_says_when_to_come_again(
+    fresh: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(engine: Engine, batches: list[Batch]) -> list[Receipt]:
+        raise OSError("disk full")
+
+    body = {"batch": [{"type": "identify", "messageId": "m1", "userId": "u1"}]}
+    pixel = {"writeKey": fresh.keys["collect"], "anonymousId": "a1", "event": "Seen"}
+    with monkeypatch.context() as patch:
+        patch.setattr(writer_module, "append", broken)
+        answer = await fresh.post(body, path="/v1/batch", origin="https://a.example")
+        assert answer.status_code == 503
+        assert int(answer.headers["retry-after"]) >= 1
+        assert answer.headers["access-control-allow-origin"] == "https://a.example"
+        assert answer.json()["success"] is False
+        image = await fresh.client.get("/pixel/v1/track", params=pixel)
+        assert (image.status_code, image.content) == (200, GIF)
+    assert (await fresh.post(body, path="/v1/batch")).json() == {"success": True}
+    assert counted(fresh) == {"identify": 1}

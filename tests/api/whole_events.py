@@ -33,6 +33,7 @@ PARTS: dict[str, Json] = {
         "referrer": "https://www.google.com/",
         "title": "Shop",
         "campaign": CAMPAIGN,
+        "click_ids": {"btid": "b-1"},
     },
     "track": {
         "name": "Video Played",
