@@ -79,10 +79,10 @@ async def receive(request: Request, hook_key: str, place: str) -> Response:
         raise NotFound("wrong_hook", f"This hook is of the kind {hooked.kind}; see docs/senders.")
     call = head_of(request, parts)
     try:
-        call = await call_of(request, parts, wire.max_bytes)
         options = validated(hooked.kind, hooked.options)
-        call = replace(call, options=options, public_url=parts.settings.public_url)
         with counted_for(parts, hooked.caller):
+            call = await call_of(request, parts, wire.max_bytes)
+            call = replace(call, options=options, public_url=parts.settings.public_url)
             wire.verify(call, options)
             messages = wire.messages(call)
         sender = Sender(

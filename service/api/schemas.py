@@ -92,7 +92,7 @@ def _as_text(example: Any, media_type: str) -> str:
 
 
 # Objects whose names are data.
-_COUNTS = ("outcomes", "flagged", "refused_requests")
+_COUNTS = ("outcomes", "flagged", "refused_requests", "states", "added", "pushed")
 _FREE = frozenset({"parameters", "credit", "filters", "options", *_COUNTS})
 # Objects that may be missing.
 _NULL = frozenset({"pull"})

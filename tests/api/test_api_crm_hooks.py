@@ -36,8 +36,8 @@ async def made(service: Service, kind: str, **options: Any) -> str:
 
 async def outcomes(service: Service) -> Json:
     items = (await service.ask("/v1/sources"))["items"]
-    found: Json = next(s["outcomes"] for s in items if s["name"] == "crm")
-    return found
+    found = next(s for s in items if s["name"] == "crm")
+    return {**found["outcomes"], **found["refused_requests"]}
 
 
 async def value_of(service: Service, conversion: str) -> Any:

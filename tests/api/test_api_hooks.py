@@ -36,8 +36,8 @@ async def made(service: Service, source: str, kind: str = "webhook", **options: 
 
 async def outcomes(service: Service, source: str) -> Json:
     items = (await service.ask("/v1/sources"))["items"]
-    found: Json = next(s["outcomes"] for s in items if s["name"] == source)
-    return found
+    found = next(s for s in items if s["name"] == source)
+    return {**found["outcomes"], **found["refused_requests"]}
 
 
 def change(name: str, status: str = "won", **more: Any) -> Json:

@@ -203,7 +203,7 @@ def _command(platform: FakePlatform, tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("THROUGHLINE_DATA_DIR", str(tmp_path / "var"))
     monkeypatch.setenv("THROUGHLINE_ALLOW_PRIVATE_ADDRESSES", "true")
     # The command sets the log up for its own output, which ends with it.
-    monkeypatch.setattr("service.cli.configure_log", lambda: None)
+    monkeypatch.setattr("service.pull_command.configure_log", lambda: None)
 
 
 def test_the_command_pulls_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

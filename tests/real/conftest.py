@@ -47,15 +47,6 @@ class Running:
         receipt: dict[str, Any] = answer.json()
         return receipt
 
-    def public_key(self) -> str:
-        """A key that may stand in a page."""
-        headers = {"Authorization": f"Bearer {self.key}"}
-        asked = {"name": "site", "scopes": ["collect"]}
-        answer = httpx.post(f"{self.url}/v1/keys", json=asked, headers=headers, timeout=30)
-        assert answer.status_code == 201, answer.text
-        key: str = answer.json()["key"]
-        return key
-
     def outcomes(self) -> dict[str, int]:
         """What became of everything sent so far, by outcome, of all sources together."""
         counted: dict[str, int] = {}

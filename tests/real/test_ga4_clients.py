@@ -44,7 +44,7 @@ def test_ga4mp(running: Any) -> None:
 
 @pytest.mark.browser
 def test_minimal_analytics(running: Any, chromium: Any) -> None:
-    settings = f'{{url: "{running.url}", key: "{running.public_key()}"}}'
+    settings = f'{{url: "{running.url}", key: "{running.public_key}"}}'
     code = bundle(BROWSER, "@minimal-analytics/ga4")
     files = page_with(f"window.settings = {settings};\n{code}")
     with pages(files) as shop, visit(chromium, shop.url + QUERY):

@@ -76,7 +76,7 @@ def test_snowplow_tracker_node(running: Any) -> None:
 def site(running: Any, url: str, method: str) -> dict[str, str]:
     code = BUNDLES.get("client") or bundle(BROWSER, "@snowplow/browser-tracker")
     BUNDLES["client"] = code
-    settings = f'{{url: "{url}", key: "{running.public_key()}", method: "{method}"}}'
+    settings = f'{{url: "{url}", key: "{running.public_key}", method: "{method}"}}'
     return page_with(f"window.settings = {settings};\n{code}")
 
 
