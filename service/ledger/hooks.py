@@ -4,7 +4,6 @@ The key in the address is kept as its SHA-256 like every other; it opens its hoo
 What the sender's words mean is the configuration `hook:ID`, which has versions.
 """
 
-import secrets
 import threading
 import time
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ from sqlmodel import Session, col
 from service.kit.db import reading
 from service.kit.errors import Conflict, NotFound, Unauthenticated
 from service.ledger.configuration import read_setting, write_setting
-from service.ledger.keys import FORGET_AFTER_SECONDS, Caller, digest_of, ensure_source, revoke_key
+from service.ledger.keys import FORGET_AFTER_SECONDS, Caller, add_key, digest_of, revoke_key
 from service.ledger.tables import Hook, Key, Source
 
 HOOK_SCOPE = "hook"
@@ -47,17 +46,8 @@ def create_hook(
     Args: options: validated; author: who says so, for the history of the options.
     Raises Refusal for a bad name of the source.
     """
-    secret = f"hk_{secrets.token_urlsafe(32)}"
     with Session(engine, expire_on_commit=False) as session, session.begin():
-        key = Key(
-            source_id=ensure_source(session, source, now).id or 0,
-            name=f"{kind} hook",
-            scopes=HOOK_SCOPE,
-            digest=digest_of(secret),
-            hint=f"{secret[:7]}…{secret[-4:]}",
-            created_at=now,
-        )
-        session.add(key)
+        secret, key = add_key(session, "hk", f"{kind} hook", HOOK_SCOPE, source, now)
         session.flush()  # its id is what the hook refers to
         hook = Hook(key_id=key.id or 0, kind=kind, created_at=now)
         session.add(hook)
