@@ -115,7 +115,10 @@ def test_analytics_js(running: Any, chromium: Any, options: Any, failures: list[
     assert found.pop("accepted") == 5
     assert set(found) <= {"duplicate"}
     assert bool(found) == any(status == 0 for status, _ in failures)
-    check_journey(running)
+    # The client keeps the `sentAt` of a message that it tries again, so on a slow machine the page
+    # that failed may come to lie after its order, as one that was sent late: the order is there.
+    late = not options and any(status for status, _ in failures)
+    check_journey(running, after_the_page=not late)
 
 
 @pytest.mark.browser
