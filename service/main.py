@@ -207,10 +207,13 @@ def make_puller(parts: Parts) -> Puller:
 
 def _include(app: FastAPI, role: Role) -> None:
     """The addresses of the role."""
+    addresses, senders = create_senders()
+    if role != "query":
+        app.router.routes.append(addresses)
     app.include_router(operations.router)
     if role != "query":
         app.include_router(ingest.router)
-        app.include_router(create_senders())
+        app.include_router(senders)
         app.include_router(hooks.receivers)
         app.include_router(links.followed)
     if role != "collect":

@@ -1,13 +1,14 @@
 """The addresses of every wire format: one way from a request to facts, whatever the format."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from service.api.addresses import Addresses, Handler
 from service.api.auth import demand
 from service.api.cors import cors, preflight
 from service.api.errors import problem_of
@@ -21,18 +22,18 @@ from service.collect.wire import Call, Described, Endpoint, Fixed, Format, Reply
 from service.kit.errors import ThroughlineError, Unauthenticated, Unavailable
 from service.ledger.append import Receipt
 
-Handler = Callable[[Request], Awaitable[Response]]
 _PUBLIC_KEY = ("The browser's key, which is public.", "pk_WRITE_KEY")
 _VARIABLE = re.compile(r"\{(\w+)\}")
 
 
-def create_senders() -> APIRouter:
-    """The routes of all formats."""
-    router = APIRouter(tags=["collect"])
+def create_senders() -> tuple[Addresses, APIRouter]:
+    """The fixed addresses of all formats; and the routes of those that are described or hold
+    variables."""
+    addresses, router = Addresses(), APIRouter(tags=["collect"])
     for wire in formats().values():
         for endpoint in wire.endpoints:
-            _add(router, wire, endpoint)
-    return router
+            _add(addresses, router, wire, endpoint)
+    return addresses, router
 
 
 def head_of(request: Request, parts: Parts) -> Call:
@@ -108,21 +109,30 @@ def _teller(fixed: Fixed) -> Handler:
     return handle
 
 
-def _add(router: APIRouter, wire: Format, endpoint: Endpoint | Fixed) -> None:
-    """Routes for every path, with and without a slash at its end; the first is described."""
+def _add(addresses: Addresses, router: APIRouter, wire: Format, endpoint: Endpoint | Fixed) -> None:
+    """Every path is served with and without a slash at its end; the first is described."""
     handler = _receiver(wire, endpoint) if isinstance(endpoint, Endpoint) else _teller(endpoint)
     for place, path in enumerate(endpoint.paths):
         for address in dict.fromkeys((path, path.rstrip("/") or path, f"{path.rstrip('/')}/")):
             shown = bool(endpoint.summary) and place == 0 and address == path
+            fixed = "{" not in address
             for method in endpoint.methods:
+                if fixed:
+                    addresses.add(address, method, handler)
+                if shown or not fixed:
+                    router.add_api_route(
+                        address,
+                        handler,
+                        methods=[method],
+                        include_in_schema=shown,
+                        **(_described(wire, endpoint, method) if shown else {}),
+                    )
+            if fixed:
+                addresses.add(address, "OPTIONS", preflight)
+            else:
                 router.add_api_route(
-                    address,
-                    handler,
-                    methods=[method],
-                    include_in_schema=shown,
-                    **(_described(wire, endpoint, method) if shown else {}),
+                    address, preflight, methods=["OPTIONS"], include_in_schema=False
                 )
-            router.add_api_route(address, preflight, methods=["OPTIONS"], include_in_schema=False)
 
 
 def _described(wire: Format, endpoint: Described, method: str) -> dict[str, Any]:
