@@ -59,8 +59,8 @@ def _people_of_deal(
     """Numbers of the deal's contacts, and the addresses of the main one. What the webhook has no
     right to see is left out: the deal itself is worth more."""
     people: dict[str, Any] = {}
-    main = number_or_text(deal.get("CONTACT_ID")).strip("0")
-    if not main:
+    main = number_or_text(deal.get("CONTACT_ID"))
+    if not main.strip("0").isdecimal():  # nobody is 0
         return people
     try:
         found = _call(client, portal, "crm.deal.contact.items.get", number)

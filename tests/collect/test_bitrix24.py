@@ -306,6 +306,24 @@ def test_a_body_that_ends_in_the_middle(portal: Portal) -> None:
         fetched(portal)
 
 
+def test_a_number_that_ends_in_noughts(portal: Portal) -> None:
+    portal.objects["crm.deal.get", 410] = {**DEAL, "CONTACT_ID": "100"}
+    portal.objects["crm.contact.get", 100] = {
+        **CONTACT,
+        "ID": "100",
+        "EMAIL": [{"VALUE": "b@x.io"}],
+    }
+    portal.objects["crm.contact.get", 1] = {**CONTACT, "ID": "1", "EMAIL": [{"VALUE": "a@x.io"}]}
+    assert fetched(portal)["contact"]["EMAIL"] == [{"VALUE": "b@x.io"}]
+
+
+@pytest.mark.parametrize("nobody", ["0", "", None, "x", [], {"a": 1}])
+def test_a_deal_of_nobody(portal: Portal, nobody: Any) -> None:
+    portal.objects["crm.deal.get", 410] = {**DEAL, "CONTACT_ID": nobody}
+    assert set(fetched(portal)) == {"entity", "id", "record"}
+    assert portal.asked == ["crm.deal.get"]
+
+
 def test_contacts_that_may_not_be_seen_cost_nothing_else(portal: Portal) -> None:
     del portal.objects["crm.contact.get", 84]
     message = fetched(portal)
