@@ -35,23 +35,30 @@ def corrected(
             be read corrects nothing.
     Raises: Refusal for a claim that is no moment.
     """
-    moment = parse_moment(claimed, name)
     sent = _read(sent_at, sent_name)
+    return by_our_clock(parse_moment(claimed, name), sent, received_at, sent_name).isoformat()
+
+
+def by_our_clock(
+    moment: datetime, sent: datetime | None, received_at: datetime, sent_name: str
+) -> datetime:
+    """The same of moments that were read. Raises Refusal for one beyond the calendar."""
     if sent is not None and received_at - sent <= PLAUSIBLE_SKEW:
         # Nothing occurs after it was sent, whatever the clock says.
         moment = min(moment, sent)
         try:
-            if abs(received_at - sent) >= NOTICEABLE_SKEW:
-                moment += received_at - sent
+            return (
+                moment + (received_at - sent)
+                if abs(received_at - sent) >= NOTICEABLE_SKEW
+                else moment
+            )
         except OverflowError:
             raise Refusal(
                 "bad_timestamp",
                 sent_name,
-                f"{sent_name} lies thousands of years after the {name}",
+                f"{sent_name} lies thousands of years after the event",
             ) from None
-    elif moment - received_at <= TRUSTED_AHEAD:
-        moment = min(moment, received_at)
-    return moment.isoformat()
+    return min(moment, received_at) if moment - received_at <= TRUSTED_AHEAD else moment
 
 
 def _read(value: object, name: str) -> datetime | None:

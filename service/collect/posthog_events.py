@@ -28,9 +28,9 @@ from service.collect.analytics import (
     people_in,
 )
 from service.collect.channels.rules import click_ids
-from service.collect.clocks import PLAUSIBLE_SKEW
+from service.collect.clocks import by_our_clock
 from service.collect.landing import host_of, read_landing
-from service.collect.native import DIMENSIONS, TRUSTED_AHEAD, Sender
+from service.collect.native import DIMENSIONS, Sender
 from service.collect.picking import MAX_TEXT, MAX_URL, first, mapping, number_or_text, scalars, text
 from service.collect.wire import NativeEvent
 from service.kit.errors import Refusal
@@ -276,9 +276,5 @@ def _moments(
             sent = moment_of(sent_at, "sent_at")
         except Refusal:  # what cannot be read corrects nothing
             sent = None
-    if sent is not None and received_at - sent <= PLAUSIBLE_SKEW:
-        # Nothing occurs after it was sent, whatever the clock says.
-        moment = received_at + min(moment - sent, timedelta(0))
-    elif moment - received_at <= TRUSTED_AHEAD:
-        moment = min(moment, received_at)
+    moment = by_our_clock(moment, sent, received_at, "sent_at")
     return {"occurred_at": moment.isoformat(), "claimed_at": str(event["timestamp"])}

@@ -21,6 +21,7 @@ from service.collect.formats.posthog import (
 )
 from service.collect.wire import Call
 from service.kit.errors import BadRequest, Forbidden
+from service.kit.time import to_micros
 from tests.collect.recorded import payloads, reasons
 from tests.collect.sending import RECEIVED, call, send, sender
 
@@ -221,11 +222,20 @@ def test_keys_and_addresses_are_not_kept() -> None:
     st.timedeltas(timedelta(0), timedelta(days=3)),
 )
 def test_a_clock_that_is_wrong_is_put_right(skew: timedelta, waited: timedelta) -> None:
-    """However wrong a browser's clock, what occurred `waited` before it was sent did so."""
+    """However wrong a browser's clock, what occurred `waited` before it was sent did so; less than
+    a second may as well be the network's, and is left alone."""
     sent = RECEIVED + skew
     one = event(more={"timestamp": (sent - waited).isoformat()}, **{"$raw_user_agent": AGENT})
     (fact,) = send("posthog", posted(one, sent_at=sent.isoformat())).facts
-    assert fact.occurred_at == int((RECEIVED - waited).timestamp() * 1_000_000)
+    ours = RECEIVED if abs(skew) >= timedelta(seconds=1) else sent
+    assert fact.occurred_at == to_micros(ours - waited)
+
+
+def test_a_claim_at_the_end_of_the_calendar_is_refused() -> None:
+    one = event(more={"timestamp": "2001-01-01T00:00:00Z"}, **{"$raw_user_agent": AGENT})
+    assert reasons(send("posthog", posted(one, sent_at="9999-12-31T23:00:00Z"))) == [
+        ("bad_timestamp", "sent_at")
+    ]
 
 
 def test_other_clocks() -> None:
