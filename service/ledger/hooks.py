@@ -4,8 +4,6 @@ The key in the address is kept as its SHA-256 like every other; it opens its hoo
 What the sender's words mean is the configuration `hook:ID`, which has versions.
 """
 
-import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +15,8 @@ from sqlmodel import Session, col
 from service.kit.db import reading
 from service.kit.errors import Conflict, NotFound, Unauthenticated
 from service.ledger.configuration import read_setting, write_setting
-from service.ledger.keys import FORGET_AFTER_SECONDS, Caller, add_key, digest_of, revoke_key
+from service.ledger.keys import Caller, add_key, digest_of, revoke_key
+from service.ledger.remembered import Remembered
 from service.ledger.tables import Hook, Key, Source
 
 HOOK_SCOPE = "hook"
@@ -123,30 +122,17 @@ class HookRing:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._known: dict[str, tuple[float, Hooked | None]] = {}
-        self._lock = threading.Lock()
+        self._remembered = Remembered(self._look_up)
+        self.forget = self._remembered.forget
 
     def hooked(self, key: str) -> Hooked:
         """The hook of the key. Raises Unauthenticated for an unknown or revoked one."""
-        digest = digest_of(key)
-        remembered = self._known.get(digest)
-        now = time.monotonic()
-        if remembered is None or now - remembered[0] > FORGET_AFTER_SECONDS:
-            remembered = (now, self._look_up(digest))
-            with self._lock:
-                if len(self._known) > 10_000:  # a guesser must not fill the memory
-                    self._known.clear()
-                self._known[digest] = remembered
-        if remembered[1] is None:
+        found = self._remembered.get(digest_of(key))
+        if found is None:
             raise Unauthenticated(
                 "unknown_hook", "This address is not known or was ended; make a new hook."
             )
-        return remembered[1]
-
-    def forget(self) -> None:
-        """Look every hook up anew, after one changed."""
-        with self._lock:
-            self._known.clear()
+        return found
 
     def _look_up(self, digest: str) -> Hooked | None:
         with reading(self._engine).connect() as connection:

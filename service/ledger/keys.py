@@ -2,8 +2,6 @@
 
 import hashlib
 import secrets
-import threading
-import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,11 +14,10 @@ from sqlmodel import select as select_models
 
 from service.kit.db import reading
 from service.kit.errors import Conflict, NotFound, Refusal, Unauthenticated
+from service.ledger.remembered import Remembered
 from service.ledger.tables import Key, Source
 
 SCOPES = ("collect", "facts", "read", "people", "admin")
-# How long a key revoked by another process may still be taken here.
-FORGET_AFTER_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,30 +137,17 @@ class KeyRing:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._known: dict[str, tuple[float, Caller | None]] = {}
-        self._lock = threading.Lock()
+        self._remembered = Remembered(self._look_up)
+        self.forget = self._remembered.forget
 
     def caller(self, key: str) -> Caller:
         """Who holds the key. Raises Unauthenticated for an unknown or revoked one."""
-        digest = digest_of(key)
-        remembered = self._known.get(digest)
-        now = time.monotonic()
-        if remembered is None or now - remembered[0] > FORGET_AFTER_SECONDS:
-            remembered = (now, self._look_up(digest))
-            with self._lock:
-                if len(self._known) > 10_000:  # a guesser must not fill the memory
-                    self._known.clear()
-                self._known[digest] = remembered
-        if remembered[1] is None:
+        found = self._remembered.get(digest_of(key))
+        if found is None:
             raise Unauthenticated(
                 "unknown_key", "This key is not known or was revoked; ask for a new one."
             )
-        return remembered[1]
-
-    def forget(self) -> None:
-        """Look every key up anew, after one changed."""
-        with self._lock:
-            self._known.clear()
+        return found
 
     def _look_up(self, digest: str) -> Caller | None:
         with reading(self._engine).connect() as connection:

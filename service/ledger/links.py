@@ -4,8 +4,6 @@ One setting each, not one of all: two people may register at once, and a thousan
 written anew with every one that is added.
 """
 
-import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +17,8 @@ from service.kit.db import reading
 from service.kit.errors import Conflict, NotFound
 from service.kit.time import iso, to_micros
 from service.ledger.configuration import CONFIGURATIONS, read_setting
-from service.ledger.keys import FORGET_AFTER_SECONDS, Caller, ensure_source_id
+from service.ledger.keys import Caller, ensure_source_id
+from service.ledger.remembered import Remembered
 
 PREFIX = "link:"
 
@@ -111,25 +110,12 @@ class LinkRing:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._known: dict[str, tuple[float, Linked | None]] = {}
-        self._lock = threading.Lock()
+        self._remembered = Remembered(self._look_up)
+        self.forget = self._remembered.forget
 
     def linked(self, code: str) -> Linked | None:
         """What the code leads to; None where it is unknown or ended."""
-        remembered = self._known.get(code)
-        now = time.monotonic()
-        if remembered is None or now - remembered[0] > FORGET_AFTER_SECONDS:
-            remembered = (now, self._look_up(code))
-            with self._lock:
-                if len(self._known) > 10_000:  # a guesser must not fill the memory
-                    self._known.clear()
-                self._known[code] = remembered
-        return remembered[1]
-
-    def forget(self) -> None:
-        """Look every link up anew, after one changed."""
-        with self._lock:
-            self._known.clear()
+        return self._remembered.get(code)
 
     def _look_up(self, code: str) -> Linked | None:
         options = read_setting(self._engine, PREFIX + code)[1]

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from service.kit.errors import Conflict, NotFound, Refusal, Unauthenticated
-from service.ledger import keys
+from service.ledger import remembered
 from service.ledger.intake import list_sources
 from service.ledger.keys import (
     KeyRing,
@@ -110,7 +110,7 @@ def test_another_process_revoking_is_noticed_after_a_while(
     ring.caller(secret)
     revoke_key(engine, key.id or 0, NOW)
     assert ring.caller(secret).source == "shop"
-    monkeypatch.setattr(keys, "FORGET_AFTER_SECONDS", -1.0)
+    monkeypatch.setattr(remembered, "FORGET_AFTER_SECONDS", -1.0)
     with pytest.raises(Unauthenticated):
         ring.caller(secret)
 

@@ -34,7 +34,7 @@ from service.collect.wire import (
     reply_json,
     reply_text,
 )
-from service.kit.errors import BadRequest, Forbidden, Refusal, ThroughlineError
+from service.kit.errors import BadRequest, Refusal, ThroughlineError
 from service.kit.time import from_micros
 from service.ledger.append import Receipt
 
@@ -68,12 +68,7 @@ def key_of(call: Call) -> str | None:
     if key := header_key(call) or public_key(call):
         return key
     if call.method == "GET":
-        aid = call.asked.get("aid", "").strip()
-        if aid.startswith("sk_"):
-            raise Forbidden(
-                "secret_in_address", "A secret key stood in an address; post with it instead."
-            )
-        return aid or None
+        return public_key(call, "aid")
     events = mapping(call.json).get("data")
     first = events[0] if isinstance(events, list) and events else None
     return text(mapping(first).get("aid")) or None
