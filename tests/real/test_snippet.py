@@ -124,9 +124,10 @@ def test_routes_are_pages_and_places_on_them_are_not(chromium: Any) -> None:
         page.evaluate("new Promise((done) => setTimeout(done))")
         page.evaluate('location.hash = "/basket"')
         page.evaluate("new Promise((done) => setTimeout(done))")
-        page.go_back()
-        page.go_back()
-        page.evaluate("new Promise((done) => setTimeout(done))")
+        for place in ("#prices", ""):
+            page.go_back()
+            page.wait_for_function("place => location.hash == place", arg=place)
+            page.evaluate("new Promise((done) => setTimeout(done))")
         page.evaluate('throughline.track("Last")')
         until(lambda: any(e["type"] == "track" for e in events_of(heard)))
         found = events_of(heard)
