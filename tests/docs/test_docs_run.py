@@ -55,8 +55,13 @@ def _type(block: Block, state: Path, environment: dict[str, str], folder: Path) 
     )
     assert done.returncode == 0, (
         f"{block.place} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+        f"The service's last words:\n{_last_words(environment)}"
     )
     return done.stdout
+
+
+def _last_words(environment: dict[str, str]) -> str:
+    return (Path(environment["HOME"]) / "log").read_text(errors="replace")[-6000:]
 
 
 def _compare(shown: Block, printed: str) -> None:

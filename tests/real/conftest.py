@@ -37,6 +37,15 @@ class Running:
         found: dict[str, Any] = answer.json()
         return found
 
+    def report(self, path: str, **params: str) -> dict[str, Any]:
+        """The same of all that is in the ledger by now. Its watermark is no count of facts: one
+        that was sent again leaves a gap."""
+        until = monotonic() + 30
+        while (state := httpx.get(f"{self.url}/readyz", timeout=30)).status_code != 200:
+            assert monotonic() < until, state.text
+            sleep(0.05)
+        return self.ask(path, **params, min_watermark=str(state.json()["ledger_watermark"]))
+
     def post(self, *events: dict[str, Any]) -> dict[str, Any]:
         """Post native events that happen now; gives the receipt."""
         now = datetime.now(UTC).isoformat()

@@ -36,7 +36,7 @@ def test_ga4mp(running: Any) -> None:
     pytest.importorskip("ga4mp", reason="ga4mp is not installed")
     subprocess.run([sys.executable, "-c", PYTHON, running.key, running.url], check=True, timeout=60)
     assert running.wait_for(2) == {"accepted": 2}
-    journey = running.ask("/v1/journeys/won:order:O1", min_watermark="2")
+    journey = running.report("/v1/journeys/won:order:O1")
     assert journey["conversion"]["first_channel"] == "paid_search"
     assert journey["conversion"]["value"] == 99.5
     assert [i["kind"] for i in journey["identifiers"]] == ["ga_client_id"]
@@ -49,5 +49,5 @@ def test_minimal_analytics(running: Any, chromium: Any) -> None:
     files = page_with(f"window.settings = {settings};\n{code}")
     with pages(files) as shop, visit(chromium, shop.url + QUERY):
         running.wait_for(1)
-    report = running.ask("/v1/roi", min_watermark="1")
+    report = running.report("/v1/roi")
     assert [(r["channel"], r["visits"]) for r in report["rows"]] == [("paid_search", 1)]
