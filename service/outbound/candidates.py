@@ -23,7 +23,7 @@ Clicked = Mapping[int, tuple[str, str]]
 
 _WITH_CLICKS = """
 SELECT dimension_id FROM dimensions
-WHERE LIST_HAS_ANY(STRING_SPLIT(COALESCE(touch ->> '$.clicks', ''), ','), $names)
+WHERE LIST_HAS_ANY(STRING_SPLIT(COALESCE(NULLIF(touch, '') ->> '$.clicks', ''), ','), $names)
 """
 _PEOPLE = """
 SELECT DISTINCT c.conversion_key, i.identifier

@@ -70,6 +70,16 @@ async def test_google_is_told_each_click_its_share(told: Service) -> None:
     assert shares == {f"first{told_of}", f"second+x{told_of}"}
 
 
+async def test_visits_without_a_campaign_are_no_clicks(told: Service) -> None:
+    await told.tell(
+        page("g2", "2026-03-09T10:00:00Z", SITE),
+        page("g2", "2026-03-10T10:00:00Z", SITE, referrer="https://www.google.com/"),
+    )
+    await two_clicks_and_a_deal(told)
+    await make(told)
+    assert len(await lines(told)) == 4
+
+
 async def test_a_model_without_credit_for_the_click_says_nothing(told: Service) -> None:
     await two_clicks_and_a_deal(told)
     await make(told, model="last_touch")
