@@ -14,7 +14,8 @@ from sqlalchemy import Engine, bindparam, text
 
 from service.kit.db import reading
 from service.outbound.platform import MILLION, Platform, Statement
-from service.reports.credited import Allocation, counts
+from service.reports.allocations import allocation_of
+from service.reports.credited import counts
 from service.reports.load import Loaded, load
 from service.reports.question import Question
 
@@ -137,7 +138,7 @@ def _touches(
     loaded: Loaded,
 ) -> list[list[Touch]]:
     """Per conversion its touchpoints with one of the platform's click ids, oldest first."""
-    allocation = Allocation(loaded, question, question.models[0])
+    allocation = allocation_of(mart, loaded, question, question.models[0])
     credit = allocation.credit_of(counts(loaded))
     rows = mart.execute(_WITH_CLICKS, {"names": list(platform.clicks)}).fetchnumpy()
     places = np.flatnonzero(np.isin(loaded.dimension_id, rows["dimension_id"]))

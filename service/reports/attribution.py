@@ -6,7 +6,8 @@ import duckdb
 import numpy as np
 
 from service.kit.money import count_to_number, to_number
-from service.reports.credited import Allocation, Credit, counts, exact_sums
+from service.reports.allocations import allocation_of
+from service.reports.credited import Credit, counts, exact_sums
 from service.reports.groups import Groups
 from service.reports.load import Loaded, load
 from service.reports.meta import describe, ratio
@@ -28,7 +29,7 @@ def attribution(mart: duckdb.DuckDBPyConnection, question: Question) -> dict[str
     labels = groups.labels
     found = {}
     for model in question.models:
-        allocation = Allocation(loaded, question, model)
+        allocation = allocation_of(mart, loaded, question, model)
         found[str(model)] = (
             allocation.gather(counts(loaded), rows, len(labels), chosen),
             allocation.gather(loaded.value, rows, len(labels), chosen),

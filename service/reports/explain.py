@@ -6,7 +6,7 @@ import duckdb
 
 from service.attribution.definitions import ModelDefinition
 from service.attribution.models import DEFINITIONS, ModelSpec
-from service.reports.credited import Allocation
+from service.reports.allocations import allocation_of
 from service.reports.journeys import find, one_journey
 from service.reports.load import load
 from service.reports.question import Question
@@ -25,7 +25,7 @@ def explain(
     loaded = load(mart, question, [row[4]], [row[0]])
     explained = []
     for model in question.models:
-        weights = [int(w) for w in Allocation(loaded, question, model).weights]
+        weights = [int(w) for w in allocation_of(mart, loaded, question, model).weights]
         explained.append(_of_model(model, DEFINITIONS[model.name], weights, journey))
     return {
         "conversion": journey["conversion"],

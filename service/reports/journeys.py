@@ -10,7 +10,8 @@ import orjson
 from service.kit.errors import NotFound, Refusal
 from service.kit.money import count_to_number, to_number
 from service.kit.time import iso
-from service.reports.credited import MILLION, REASONS, Allocation
+from service.reports.allocations import allocation_of
+from service.reports.credited import MILLION, REASONS
 from service.reports.groups import Groups
 from service.reports.load import MISSING, Loaded, load, lookback_micros
 from service.reports.meta import describe
@@ -100,7 +101,7 @@ def _items(
     """The conversions in short, in the order of `rows`."""
     loaded = load(mart, question, [rows[0][4]] if rows else [], [row[0] for row in rows])
     names = dimension_rows(mart, loaded.dimension_id)
-    reasons = Allocation(loaded, question, question.models[0]).reasons()
+    reasons = allocation_of(mart, loaded, question, question.models[0]).reasons()
     place = {int(key): index for index, key in enumerate(loaded.conversions["conversion_key"])}
     items = []
     for key, conversion_id, kind, object_id, stage, at, person, account, state in rows:
@@ -174,7 +175,7 @@ def one_journey(
     conversion = _items(mart, question, [row])[0]
     touchpoints = _touchpoints(mart, loaded)
     for model in question.models:
-        allocation = Allocation(loaded, question, model)
+        allocation = allocation_of(mart, loaded, question, model)
         value = allocation.credit_of(loaded.value)
         count = allocation.credit_of(np.full(1, MILLION, np.int64))
         for index, touchpoint in enumerate(touchpoints):

@@ -13,8 +13,9 @@ from service.kit.duck import fetch_columns
 from service.kit.errors import ReconciliationError
 from service.kit.money import count_to_number, to_number
 from service.kit.time import to_micros
+from service.reports.allocations import allocation_of
 from service.reports.attribution import clock
-from service.reports.credited import MILLION, Allocation, counts, exact_sums
+from service.reports.credited import MILLION, counts, exact_sums
 from service.reports.exchange import converted
 from service.reports.groups import Groups
 from service.reports.load import Loaded, load
@@ -77,7 +78,7 @@ def roi(mart: duckdb.DuckDBPyConnection, question: Question) -> dict[str, Any]:
     table["visits"] += _by_row(visit_rows, visited["visits"], count)
     rest = Sums()
     totals = Sums()
-    _credit(loaded, question, touch_rows, table, rest, totals)
+    _credit(mart, loaded, question, touch_rows, table, rest, totals)
     rows = [_row_sums(table, index) for index in range(count)]
     for row in rows:
         for name in ("spend", "impressions", "clicks", "visits"):
@@ -92,9 +93,15 @@ def roi(mart: duckdb.DuckDBPyConnection, question: Question) -> dict[str, Any]:
 
 
 def _credit(
-    loaded: Loaded, question: Question, rows: Ints, table: dict[str, Ints], rest: Sums, totals: Sums
+    mart: duckdb.DuckDBPyConnection,
+    loaded: Loaded,
+    question: Question,
+    rows: Ints,
+    table: dict[str, Ints],
+    rest: Sums,
+    totals: Sums,
 ) -> None:
-    allocation = Allocation(loaded, question, question.models[0])
+    allocation = allocation_of(mart, loaded, question, question.models[0])
     columns = loaded.conversions
     reached = {name: columns["stage"] == place for place, name in enumerate(STAGES)}
     won = reached["won"]
