@@ -2,7 +2,8 @@
 
 import duckdb
 
-from service.attribution.models import ModelSpec
+from service.attribution.models import DEFINITIONS, ModelSpec
+from service.kit.errors import Refusal
 from service.reports.credited import Allocation
 from service.reports.load import Loaded
 from service.reports.question import Question
@@ -14,5 +15,11 @@ def allocation_of(
     question: Question,
     model: ModelSpec,
 ) -> Allocation:
-    """The credit of the loaded touchpoints under the model."""
+    """The credit of the loaded touchpoints under the model.
+
+    Raises:
+        Refusal: `bad_parameter` for a model of the whole population.
+    """
+    if DEFINITIONS[model.name].kind == "population":
+        raise Refusal("bad_parameter", "model", f"{model.name} cannot be asked of reports yet")
     return Allocation(loaded, question, model)
