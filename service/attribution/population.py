@@ -12,9 +12,12 @@ import numpy as np
 from scipy import sparse
 
 from service.attribution.fitted import Fit
+from service.attribution.fractribution import draw_fractribution, fit_fractribution
 from service.attribution.markov import draw_markov, fit_markov
 from service.attribution.models import ModelSpec
 from service.attribution.paths import Floats, Paths
+from service.attribution.rates import draw_rate, fit_rate
+from service.attribution.shapley import draw_shapley, fit_shapley
 
 __all__ = ["Fit", "fit", "fit_draws"]
 
@@ -87,6 +90,24 @@ def _draw_markov(paths: Paths, won: Floats, lost: Floats, worth: Floats, spec: M
     return draw_markov(paths, won, lost, worth, order, null=null)
 
 
+def _draw_shapley(paths: Paths, _won: Floats, _lost: Floats, worth: Floats, _: ModelSpec) -> Floats:
+    return draw_shapley(paths, worth)
+
+
+def _fit_rate(paths: Paths, spec: ModelSpec) -> Fit:
+    return fit_rate(paths, _whole(spec, "pairs"), _whole(spec, "seed"))
+
+
+def _draw_rate(paths: Paths, won: Floats, lost: Floats, worth: Floats, spec: ModelSpec) -> Floats:
+    return draw_rate(paths, won, lost, worth, _whole(spec, "pairs"), _whole(spec, "seed"))
+
+
+def _draw_fractribution(
+    paths: Paths, won: Floats, lost: Floats, worth: Floats, _: ModelSpec
+) -> Floats:
+    return draw_fractribution(paths, won, lost, worth)
+
+
 def _whole(spec: ModelSpec, name: str) -> int:
     value = spec[name]
     if not isinstance(value, int):
@@ -96,4 +117,8 @@ def _whole(spec: ModelSpec, name: str) -> int:
 
 KERNELS: Mapping[str, _Kernel] = {
     "markov": _Kernel(_fit_markov, _draw_markov),
+    "shapley": _Kernel(lambda paths, _: fit_shapley(paths, ordered=False), _draw_shapley),
+    "shapley_ordered": _Kernel(lambda paths, _: fit_shapley(paths, ordered=True), _draw_shapley),
+    "shapley_rate": _Kernel(_fit_rate, _draw_rate),
+    "fractribution": _Kernel(lambda paths, _: fit_fractribution(paths), _draw_fractribution),
 }
