@@ -136,6 +136,15 @@ def test_a_lost_deal_says_why() -> None:
     assert "reason" not in only(sent(form(leads_status=[lead(status=143, loss_reason_id=0)])))
 
 
+def test_numbers_that_end_in_noughts_are_kept_whole() -> None:
+    lost = only(sent(form(leads_status=[lead(status=143, loss_reason_id=10)])))
+    assert lost["deal"]["reason"] == "10"
+    (main, *_) = facts_of(
+        sent(form(contacts_add=[{**contact(), "linked_company_id": "500"}]))
+    ).values()
+    assert main["account"] == {"id": "500"}
+
+
 def test_a_status_without_meaning_waits_with_the_whole_change() -> None:
     batch = sent(form(leads_status=[lead(status=555), lead(6)]))
     assert refusals_of(batch) == [(0, "unmapped_stage", "stages")]
