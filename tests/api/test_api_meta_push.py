@@ -13,7 +13,7 @@ from service.outbound.destinations import find_destination
 from service.outbound.outbox import OUTBOX, list_rows, open_rows, refresh, statement_of
 from service.outbound.platforms.meta import event_of
 from service.outbound.push import MAX_ATTEMPTS, Postman, push, wait_after
-from tests.api.harness import Json, Service, event, order, page, running
+from tests.api.harness import Json, Service, deal, event, order, page, running
 
 pytestmark = pytest.mark.anyio
 META = {
@@ -62,6 +62,12 @@ def fails(status: int, code: int, **more: Any) -> httpx.Response:
     return httpx.Response(status, json={"error": fault})
 
 
+def changed(service: Service) -> None:
+    """The outbox follows what is true now."""
+    told = find_destination(service.parts.engine, "meta").model_copy(update={"currency": "USD"})
+    refresh(service.parts.engine, service.parts.desk, told, "USD", service.clock())
+
+
 async def three_sales(service: Service) -> None:
     agreed = {"consent": "granted"}
     await service.tell(
@@ -74,8 +80,7 @@ async def three_sales(service: Service) -> None:
         *(order(f"m{n}", f"2026-03-30T1{n}:00:00Z", "99.50", "USD", id=f"O{n}") for n in (1, 2, 3)),
     )  # fmt: skip
     await service.ask("/v1/roi")
-    told = find_destination(service.parts.engine, "meta").model_copy(update={"currency": "USD"})
-    refresh(service.parts.engine, service.parts.desk, told, "USD", service.clock())
+    changed(service)
 
 
 def pushed(service: Service, graph: Graph) -> dict[str, int]:
@@ -183,6 +188,25 @@ async def test_a_lost_connection_is_tried_again(service: Service) -> None:
 
     assert pushed(service, Graph(answer)) == {"sent": 3}
     assert rows(service)["won:order:O1"] == ("sent", "Meta cannot be reached: ConnectTimeout")
+
+
+async def test_what_changes_before_meta_took_it_is_told_as_it_is_now(service: Service) -> None:
+    worth = {"id": "D1", "amount": "7.00", "currency": "USD"}
+    await service.tell(deal("m3", "2026-03-30T09:00:00Z", "won", **worth))
+    await three_sales(service)
+    assert pushed(service, Graph(lambda body: fails(500, 2))) == {"sent": 4}
+    await service.tell(
+        order("m1", "2026-03-30T12:00:00Z", "120.00", "USD", id="O1", status="updated"),
+        deal("m3", "2026-03-30T13:00:00Z", "lost", id="D1"),
+    )
+    await service.ask("/v1/roi")
+    changed(service)
+    assert rows(service)["won:deal:D1"][0] == "withdrawn"
+    service.clock.now += wait_after(1)
+    graph = Graph(takes)
+    assert pushed(service, graph) == {"accepted": 3}
+    values = {e["event_id"]: e["custom_data"]["value"] for b in graph.bodies for e in b["data"]}
+    assert values == {"won:order:O1": 120.0, "won:order:O2": 99.5, "won:order:O3": 99.5}
 
 
 async def test_a_new_row_has_all_its_attempts_beside_an_old_one(service: Service) -> None:
