@@ -178,6 +178,8 @@ def _amount(said: Mapping[str, str], sender: Sender) -> str | None:
     currency = currency_of(said.get("currency", ""), sender)
     try:
         exact = Decimal(amount).scaleb(minor_digits(currency))
+        if exact.adjusted() > 20:  # 1e999999 must not become a million digits
+            return amount
         return to_text(int(exact.to_integral_value(ROUND_HALF_EVEN)), currency)
     except (ArithmeticError, ValueError):
         return amount  # is refused with its reason

@@ -3,6 +3,7 @@
 import tomllib
 from datetime import timedelta
 from pathlib import Path
+from time import process_time
 from typing import Any
 from urllib.parse import urlencode
 
@@ -133,6 +134,13 @@ def test_amounts_may_be_rounded(written: str, minor: int) -> None:
     assert only({"round_amounts": True}, tid="T", payout=written)["deal"]["amount_minor"] == minor
     (refusal,) = sent({"round_amounts": True}, tid="T", payout="x").refused
     assert refusal.code == "bad_amount"
+
+
+def test_an_amount_of_a_million_digits_is_refused_at_once() -> None:
+    begun = process_time()
+    (refusal,) = sent({"round_amounts": True}, tid="T", payout="1e99999").refused
+    assert refusal.code == "bad_amount"
+    assert process_time() - begun < 0.1
 
 
 @pytest.mark.parametrize(
