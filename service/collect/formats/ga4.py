@@ -189,7 +189,7 @@ def _address(params: Mapping[str, Any]) -> str:
     url = text(params.get("page_location"), MAX_URL)
     click = text(params.get("gclid"))
     if url and click and "gclid=" not in url and len(url) + len(click) < MAX_URL - 10:
-        url += ("&" if "?" in url else "?") + f"gclid={quote(click, safe='')}"
+        url += ("&" if "?" in url else "?") + f"gclid={quote(click, safe='', errors='replace')}"
     return url
 
 
@@ -223,7 +223,9 @@ def _moment(message: Mapping[str, Any], sender: Sender) -> str:
 def _digest(message: Mapping[str, Any], received_at: datetime) -> str:
     """Names the event by what it says, and where that could be said twice by when it came."""
     said = {name: value for name, value in message.items() if name != "user_agent"}
-    if not (message.get("timestamp_micros") or any(message.get("place", ()))):
+    place = message.get("place")
+    placed = isinstance(place, list) and any(place)
+    if not (message.get("timestamp_micros") or placed):
         said["window"] = int(received_at.timestamp()) // WINDOW_SECONDS
     return blake2b(encoded(said), digest_size=16).hexdigest()
 
