@@ -21,7 +21,7 @@ from service.collect.consent_mode import analytics_consent
 from service.collect.landing import host_of, read_landing
 from service.collect.native import Sender
 from service.collect.picking import MAX_URL, mapping, number_or_text, scalars, text
-from service.collect.segment import encoded
+from service.collect.segment import WINDOW_SECONDS, encoded
 from service.collect.vocabulary import rewrite_track
 from service.collect.wire import (
     Call,
@@ -41,7 +41,6 @@ from service.ledger.append import Receipt
 
 MAX_EVENTS: Final = 25
 MAX_BODY_BYTES: Final = 130_000
-WINDOW_SECONDS: Final = 600
 _IDENTIFIERS: Final = {
     "client_id": "ga_client_id",
     "app_instance_id": "app_instance_id",
