@@ -21,6 +21,7 @@ from service.collect.consent_mode import analytics_consent
 from service.collect.landing import host_of, read_landing
 from service.collect.native import Sender
 from service.collect.picking import MAX_URL, mapping, number_or_text, scalars, text
+from service.collect.properties import impersonal
 from service.collect.segment import WINDOW_SECONDS, encoded
 from service.collect.vocabulary import rewrite_track
 from service.collect.wire import (
@@ -156,7 +157,7 @@ def rewrite(message: Any, index: int, sender: Sender) -> list[NativeEvent]:
     traits = {
         n: mapping(v).get("value") for n, v in mapping(message.get("user_properties")).items()
     }
-    if traits := scalars(traits):
+    if traits := impersonal(scalars(traits)):
         event["segment"] = traits
     return [{**event, **_part(name, params, people, index, sender)}]
 
