@@ -48,9 +48,9 @@ def iso_moment(value: Any, name: str, zone: str = "", form: str = "") -> str:
 
 
 def _of_number(text: str, form: str, name: str) -> str:
-    whole = text.partition(".")[0]
     if not _OF_FORM.fullmatch(text):
         raise _bad(text, name)
+    whole = text.partition(".")[0]
     unit = form or ("s" if len(whole) <= 11 else "ms" if len(whole) <= 14 else "us")
     try:
         moment = EPOCH + timedelta(microseconds=int(Decimal(text) * MICROS[unit]))

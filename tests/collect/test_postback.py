@@ -159,6 +159,18 @@ def test_times(written: str, options: dict[str, Any], seconds: float) -> None:
     assert "claimed_at" not in fact.payload
 
 
+@pytest.mark.parametrize("form", ["s", "ms", "us"])
+def test_a_number_too_large_to_write_out_costs_no_time(form: str) -> None:
+    """Each of them used to keep the whole process busy for half a minute."""
+    options = {"time": form, "round_amounts": True}
+    begun = process_time()
+    for fields in ({"date": "1e999990"}, {"payout": "1e999990"}, {"payout": "1e-999990"}):
+        sent(options, tid="T", **fields)
+    (refusal,) = sent(options, tid="T", date="1e999990").refused
+    assert (refusal.code, refusal.field) == ("bad_timestamp", "time")
+    assert process_time() - begun < 1
+
+
 def test_the_same_words_again_are_one_postback() -> None:
     first = call("/postback/hk_x", query="tid=T&payout=5", method="GET")
     later = call("/postback/hk_x", b"payout=5&tid=T", received_at=RECEIVED + timedelta(hours=1))
