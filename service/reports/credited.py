@@ -1,13 +1,17 @@
 """Credit of a question: allocated in integers, gathered into rows, and proved to add up."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.attribution.credit import allocate_journeys
+from service.attribution.journeys import JourneyArrays
 from service.attribution.models import ModelSpec
+from service.attribution.segments import segment_sums
+from service.attribution.spread import to_touches
+from service.attribution.transforms import Steps, apply
 from service.attribution.weights import weigh
 from service.kit.errors import ReconciliationError
 from service.reports.load import MISSING, Loaded
@@ -56,34 +60,50 @@ class Allocation:
     """The credit of every touchpoint under one model, for any measure of the conversions."""
 
     def __init__(self, loaded: Loaded, question: Question, model: ModelSpec) -> None:
+        seen = loaded.journeys
+        self._steps: Steps | None = None
+        if is_transformed(model):
+            self._steps = transformed(seen.channel, seen.offsets, loaded.channel_names, model)
+            seen = _seen_by_step(seen, self._steps)
+        self._offsets = seen.offsets
+        self._weights = weigh(seen, model, question.lookback)
+        self._begin(loaded, question, segment_sums(self._weights, seen.offsets) > 0)
+
+    def _begin(self, loaded: Loaded, question: Question, has_credit: Bools) -> None:
+        """Take what does not depend on the kind of model."""
         self._loaded = loaded
-        self._by_touch = question.basis == "touch"
         self._filtered = bool(question.filters)
-        self._weights = weigh(loaded.journeys, model, question.lookback)
-        offsets = loaded.journeys.offsets
-        sums = (
-            np.add.reduceat(np.append(self._weights, 0), offsets[:-1])
-            if len(offsets) > 1
-            else np.zeros(0)
-        )
-        self.has_credit: Bools = (np.diff(offsets) > 0) & (sums > 0)
+        self.has_credit = has_credit
         period = question.period
         at = loaded.journeys.touched_at
         self._touch_counts = (
             (at >= period.start_micros) & (at < period.end_micros)
-            if self._by_touch
-            else np.repeat(loaded.in_period, np.diff(offsets))
+            if question.basis == "touch"
+            else np.repeat(loaded.in_period, np.diff(loaded.journeys.offsets))
         )
 
     def credit_of(self, amounts: Ints) -> Ints:
         """int64[m]: the amounts of the conversions divided over their touchpoints."""
-        return allocate_journeys(
-            np.where(self.has_credit, amounts, 0), self._weights, self._loaded.journeys.offsets
+        credit = allocate_journeys(
+            np.where(self.has_credit, amounts, 0), self._weights, self._offsets
         )
+        return credit if self._steps is None else to_touches(credit, self._steps)
+
+    def value_credit(self) -> Ints:
+        """int64[m]: the conversions' values divided over their touchpoints."""
+        return self.credit_of(self._loaded.value)
+
+    def count_credit(self) -> Ints:
+        """int64[m]: the conversions themselves, one each in millionths."""
+        return self.credit_of(counts(self._loaded))
 
     @property
     def weights(self) -> Ints:
         return self._weights
+
+    @property
+    def loaded(self) -> Loaded:
+        return self._loaded
 
     def gather(
         self, amounts: Ints, rows: Ints, row_count: int, chosen: Bools | None = None
@@ -130,6 +150,40 @@ class Allocation:
             of_reason = idle & (reasons == index)
             if of_reason.any():
                 yield name, int(amounts[of_reason].sum())
+
+
+def is_transformed(model: ModelSpec) -> bool:
+    """The model looks at something else than the touchpoints as they are."""
+    values = dict(model.parameters)
+    return values.get("transform") is not None or values.get("max_steps") is not None
+
+
+def transformed(
+    codes: NDArray[np.int32], offsets: Ints, names: Sequence[str], model: ModelSpec
+) -> Steps:
+    """The steps that the model sees of journeys; `names` of the codes, in their order."""
+    values = dict(model.parameters)
+    chain, most = values.get("transform"), values.get("max_steps")
+    return apply(
+        codes,
+        offsets,
+        None if chain is None else str(chain),
+        {name: code for code, name in enumerate(names)},
+        most if isinstance(most, int) else None,
+    )
+
+
+def _seen_by_step(journeys: JourneyArrays, steps: Steps) -> JourneyArrays:
+    """Journeys whose touches are the steps, each at the moment that stands for it."""
+    at = steps.moment_of
+    return replace(
+        journeys,
+        offsets=steps.offsets,
+        touched_at=journeys.touched_at[at],
+        channel=steps.codes,
+        is_direct=journeys.is_direct[at],
+        channel_class=journeys.channel_class[at],
+    )
 
 
 def exact_sums(rows: Ints, amounts: Ints, row_count: int) -> Ints:

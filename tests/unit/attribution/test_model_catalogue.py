@@ -43,6 +43,7 @@ def test_every_parameter_says_what_it_means() -> None:
     for definition in DEFINITIONS.values():
         for parameter in definition.parameters:
             assert parameter.meaning
+            assert (parameter.reader is not None) == (parameter.kind == "transform")
             assert bool(parameter.choices) == (parameter.kind == "choice")
 
 
