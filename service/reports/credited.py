@@ -97,6 +97,15 @@ class Allocation:
         """int64[m]: the conversions themselves, one each in millionths."""
         return self.credit_of(counts(self._loaded))
 
+    def counted_credit(self, amounts: Ints) -> Ints:
+        """int64[m]: `credit_of`, zero where the question's basis dates it outside the period."""
+        return np.where(self._touch_counts, self.credit_of(amounts), 0)
+
+    @property
+    def idle(self) -> Bools:
+        """bool[n]: conversions of the period that no touchpoint earned."""
+        return self._loaded.in_period & ~self.has_credit
+
     @property
     def weights(self) -> Ints:
         return self._weights
@@ -117,10 +126,10 @@ class Allocation:
             amounts = np.where(chosen, amounts, 0)
         if not amounts.any():
             return Credit(np.zeros(row_count, np.int64), 0, {}, 0)
-        credit = np.where(self._touch_counts, self.credit_of(amounts), 0)
+        credit = self.counted_credit(amounts)
         kept = rows >= 0
         by_row = exact_sums(rows[kept], credit[kept], row_count)
-        idle = self._loaded.in_period & ~self.has_credit
+        idle = self.idle
         total = int(credit.sum()) + int(amounts[idle].sum())
         left_out, unattributed = int(credit[~kept].sum()), dict(self._unattributed(amounts, idle))
         if self._filtered:  # what nobody earned has no channel, so no filter keeps it

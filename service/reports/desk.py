@@ -19,6 +19,7 @@ from service.kit.time import iso
 from service.ledger.configuration import read_setting
 from service.ledger.read import last_seq, seq_received_by
 from service.reports import attribution as attribution_report
+from service.reports import cells as cells_report
 from service.reports import explain as explain_report
 from service.reports import funnel as funnel_report
 from service.reports import journeys as journeys_report
@@ -27,6 +28,7 @@ from service.reports import quality as quality_report
 from service.reports import records
 from service.reports import roi as roi_report
 from service.reports.campaigns import SETTING, prepare_rules
+from service.reports.cell_parts import Cell
 from service.reports.exchange import prepare_factors
 from service.reports.question import Question
 
@@ -104,6 +106,23 @@ class ReportDesk:
             f"explain {conversion_id}",
             question,
             lambda m: explain_report.explain(m, question, conversion_id),
+        )
+
+    def cell(
+        self,
+        question: Question,
+        report: str,
+        cell: Cell,
+        measure: str = "",
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Answer:
+        """One number of a report and what it is made of. Raises Refusal, NotFound."""
+        measure = cells_report.measure_of(report, measure)
+        return self._ask(
+            f"cell {report} {cell} {measure} {limit} {cursor}",
+            question,
+            lambda m: cells_report.explain_cell(m, question, report, cell, measure, limit, cursor),
         )
 
     def paths(self, question: Question, limit: int = 50, cursor: str | None = None) -> Answer:

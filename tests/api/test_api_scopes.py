@@ -34,6 +34,7 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str], int]] = {
     ("get", "/v1/journeys"): (READERS, 200),
     ("get", "/v1/journeys/{conversion_id}"): (READERS, 404),
     ("get", "/v1/conversions/{conversion_id}/explain"): (READERS, 404),
+    ("get", "/v1/explain"): (READERS, 200),
     ("get", "/v1/paths"): (READERS, 200),
     ("get", "/v1/funnel"): (READERS, 200),
     ("get", "/v1/spend"): (READERS, 200),
