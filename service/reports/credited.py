@@ -28,6 +28,7 @@ REASONS = (
     "first_touchpoint_after_conversion",
     "no_touchpoint_in_lookback",
     "no_eligible_channel",
+    "excluded_touchpoints",
 )
 
 
@@ -146,10 +147,11 @@ class Allocation:
                 self.has_credit,
                 columns["nobody"],
                 touched,
+                columns["excluded"],
                 first == MISSING,
                 first > columns["occurred_at"],
             ],
-            [-1, 0, 4, 1, 2],
+            [-1, 0, 4, 5, 1, 2],
             3,
         ).astype(np.int8)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from service.attribution.journeys import JourneyArrays
 from service.kit.duck import Columns, fetch_columns
+from service.reports.applied import lost_touches
 from service.reports.exchange import converted
 from service.reports.question import Question
 
@@ -83,6 +84,7 @@ def load(
     }
     del parameters["currency"]
     touches = fetch_columns(mart, _TOUCHES, parameters)
+    conversions["excluded"] = lost_touches(mart, conversions["conversion_key"], parameters)
     return _arrange(mart, conversions, touches, tuple(stages), keys is not None)
 
 

@@ -23,6 +23,7 @@ from service.attribution.spread import inside, over
 from service.attribution.transforms import Steps
 from service.kit.duck import fetch_columns
 from service.kit.errors import Refusal
+from service.reports.applied import excluded_dimensions
 from service.reports.credited import Allocation, transformed
 from service.reports.groups import Groups, Label
 from service.reports.load import FOREVER, Loaded, load, lookback_micros
@@ -55,6 +56,7 @@ FROM (
     JOIN people ON people.person_id = t.person_id
     LEFT JOIN accounts AS a ON a.person_id = t.person_id
     WHERE t.occurred_at >= $start AND t.occurred_at < $end
+        AND NOT LIST_CONTAINS(CAST($excluded AS INTEGER[]), t.dimension_id)
 ) AS touched
 WHERE unit NOT IN (SELECT unit FROM converted)
 ORDER BY journey, occurred_at, tie, public_id
@@ -196,7 +198,13 @@ class PopulationAllocation(Allocation):
         return fetch_columns(
             self._mart,
             _NULLS.format(unit=_UNITS[self._question.scope], accounts=_ACCOUNTS),
-            {"stage": stage, "start": period.start_micros, "end": period.end_micros, "last": last},
+            {
+                "stage": stage,
+                "start": period.start_micros,
+                "end": period.end_micros,
+                "last": last,
+                "excluded": excluded_dimensions(self._mart),
+            },
         )
 
 
