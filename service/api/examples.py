@@ -334,7 +334,7 @@ PERSON: Any = {
     ],
 }
 MODELS: Any = {
-    "models": [model for model in describe_models() if model["name"] == "linear"],
+    "models": [model for model in describe_models() if model["name"] in ("linear", "markov")],
     "channels": [channel for channel in describe_channels() if channel["id"] == "paid_search"],
 }
 KEY: Any = {

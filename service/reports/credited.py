@@ -108,7 +108,8 @@ class Allocation:
         return self._loaded.in_period & ~self.has_credit
 
     @property
-    def weights(self) -> Ints:
+    def weights(self) -> Ints | None:
+        """int64[m], by which each conversion is divided; None where it is not by itself."""
         return self._weights
 
     @property

@@ -26,11 +26,11 @@ def explain(
     loaded = load(mart, question, [row[4]], [row[0]])
     explained = []
     for model in question.models:
-        if DEFINITIONS[model.name].kind == "population":
+        weights = allocation_of(mart, loaded, question, model).weights
+        if weights is None:
             explained.append(explain_population(mart, question, loaded, model, journey))
             continue
-        weights = [int(w) for w in allocation_of(mart, loaded, question, model).weights]
-        explained.append(_of_model(model, DEFINITIONS[model.name], weights, journey))
+        explained.append(_of_model(model, DEFINITIONS[model.name], weights.tolist(), journey))
     return {
         "conversion": journey["conversion"],
         "models": explained,

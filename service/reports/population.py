@@ -110,6 +110,11 @@ class PopulationAllocation(Allocation):
         self._populations: dict[int, Population] = {}
         self._begin(loaded, question, np.diff(loaded.journeys.offsets) > 0)
 
+    @property
+    def weights(self) -> None:
+        """A conversion is not divided by itself."""
+        return None
+
     def credit_of(self, amounts: Ints) -> Ints:
         credit = np.zeros(self._loaded.journeys.touch_count, np.int64)
         stages = self._loaded.conversions["stage"]
@@ -220,6 +225,11 @@ class ExcerptAllocation(Allocation):
     ) -> None:
         self._mart, self._question, self._model = mart, question, model
         self._begin(loaded, question, np.diff(loaded.journeys.offsets) > 0)
+
+    @property
+    def weights(self) -> None:
+        """A conversion is not divided by itself."""
+        return None
 
     def value_credit(self) -> Ints:
         return self._cut(self.whole.value_credit())
