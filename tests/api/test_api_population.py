@@ -133,3 +133,31 @@ async def test_a_question_without_conversions_has_no_rows(shop: Service) -> None
         "/v1/attribution", model="markov", **{"from": "2026-01-01"}, to="2026-02-01"
     )
     assert (answer["rows"], answer["totals"]) == ([], {"conversions": 0, "value": 0})
+
+
+async def test_what_conversions_are_worth_decides_on_their_value(shop: Service) -> None:
+    await shop.tell(
+        touch("p7", "2026-02-01T10:00:00Z", channel="email"),
+        order("p7", "2026-02-02T10:00:00Z", "100.00", id="P7"),
+        touch("p8", "2026-02-01T10:00:00Z", channel="paid_search"),
+        order("p8", "2026-02-02T10:00:00Z", "300.00", id="P8"),
+    )
+    answer = await shop.ask(
+        "/v1/attribution", model="markov", **{"from": "2026-02-01"}, to="2026-03-01"
+    )
+    assert by_channel(answer) == {"paid_search": (1, 300), "email": (1, 100)}
+
+
+async def test_excluded_touchpoints_are_in_nobodys_journey(shop: Service) -> None:
+    """Without social the fourth visitor is one more that search brought and lost: it converts in a
+    third of its visits, a sixth instead of a quarter without email."""
+    await shop.tell(touch("p4", day(1), channel="organic_social"))
+    await shop.tell(touch("p4", day(2), channel="paid_search"))
+    draft = {"configuration": {"exclusions": [{"match": {"channel": "organic_social"}}]}}
+    address = "/v1/configuration/draft"
+    put = await shop.client.put(address, json=draft, headers=shop.bearer("admin"))
+    assert put.status_code == 200, put.text
+    published = await shop.post({"note": ""}, "/v1/configuration/publish", "admin")
+    assert published.status_code == 200, published.text
+    answer = await shop.ask("/v1/attribution", model="markov", **MARCH)
+    assert by_channel(answer) == {"paid_search": (0.75, 75), "email": (0.25, 25)}
