@@ -27,9 +27,9 @@ def _describe(definition: ModelDefinition) -> dict[str, object]:
         "presets": [_describe_preset(item) for item in PRESETS if item.model == definition.name],
         "edge_cases": list(definition.edge_cases),
         "source": definition.source,
-        "examples": [
-            *(_describe_example(item) for item in examples_of(definition.name)),
-            *(_describe_population(item) for item in population_examples_of(definition.name)),
+        "examples": [_describe_example(item) for item in examples_of(definition.name)],
+        "population_examples": [
+            _describe_population(item) for item in population_examples_of(definition.name)
         ],
     }
 
@@ -83,6 +83,6 @@ def _describe_population(example: PopulationExample) -> dict[str, object]:
             {"path": path.split(), "conversions": conversions, "nulls": nulls}
             for path, conversions, nulls in example.paths
         ],
-        "credit": dict(example.credit),
+        "credit": [{"channel": channel, "conversions": part} for channel, part in example.credit],
         "note": example.note,
     }

@@ -3,23 +3,18 @@
 import duckdb
 
 from service.attribution.models import DEFINITIONS, ModelSpec
-from service.kit.errors import Refusal
 from service.reports.credited import Allocation
 from service.reports.load import Loaded
+from service.reports.population import ExcerptAllocation, PopulationAllocation
 from service.reports.question import Question
 
 
 def allocation_of(
-    mart: duckdb.DuckDBPyConnection,  # noqa: ARG001
-    loaded: Loaded,
-    question: Question,
-    model: ModelSpec,
+    mart: duckdb.DuckDBPyConnection, loaded: Loaded, question: Question, model: ModelSpec
 ) -> Allocation:
-    """The credit of the loaded touchpoints under the model.
-
-    Raises:
-        Refusal: `bad_parameter` for a model of the whole population.
-    """
-    if DEFINITIONS[model.name].kind == "population":
-        raise Refusal("bad_parameter", "model", f"{model.name} cannot be asked of reports yet")
-    return Allocation(loaded, question, model)
+    """The credit of the loaded touchpoints under the model."""
+    if DEFINITIONS[model.name].kind != "population":
+        return Allocation(loaded, question, model)
+    if loaded.is_excerpt:
+        return ExcerptAllocation(mart, loaded, question, model)
+    return PopulationAllocation(mart, loaded, question, model)

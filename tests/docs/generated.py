@@ -52,7 +52,7 @@ def _section(model: dict[str, Any]) -> list[str]:
     parts.append("\n".join(f"- {case}" for case in model["edge_cases"]))
     if model["kind"] == "population":
         head = "example | journeys: conversions and others | conversions of each channel | why"
-        parts.append(_table(head, map(_population_example, model["examples"])))
+        parts.append(_table(head, map(_population_example, model["population_examples"])))
         return [*parts, f"Source: {_linked(model['source'])}."]
     parts.append(
         _table(
@@ -106,7 +106,7 @@ def _population_example(example: dict[str, Any]) -> str:
         f"{' > '.join(path['path'])}: {path['conversions']} and {path['nulls']}"
         for path in example["paths"]
     ]
-    credit = [f"{channel}: {value:g}" for channel, value in example["credit"].items()]
+    credit = [f"{part['channel']}: {part['conversions']:g}" for part in example["credit"]]
     cells = ("<br>".join(paths), "<br>".join(credit), example["note"])
     return f"| `{example['model']}` | {' | '.join(cells)} |"
 
