@@ -16,13 +16,14 @@ from service.api import (
     admin,
     campaigns,
     comparing,
+    configuration,
+    explain,
     exports,
     hooks,
     ingest,
     links,
     operations,
     quarantine,
-    reads,
 )
 from service.api.docs import mount_docs, openapi_of
 from service.api.errors import install_errors
@@ -219,13 +220,14 @@ def _include(app: FastAPI, role: Role) -> None:
         app.include_router(links.followed)
     if role != "collect":
         app.include_router(comparing.router)
-        app.include_router(reads.router)
+        app.include_router(explain.router)
         app.include_router(admin.router)
         app.include_router(exports.router)
         app.include_router(hooks.router)
         app.include_router(quarantine.router)
         app.include_router(links.router)
         app.include_router(campaigns.router)
+        app.include_router(configuration.router)
         mount_docs(app)
         mount_web(app)
 
