@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from service.api import (
     admin,
     campaigns,
+    comparing,
     configuration,
     explain,
     exports,
@@ -218,6 +219,7 @@ def _include(app: FastAPI, role: Role) -> None:
         app.include_router(hooks.receivers)
         app.include_router(links.followed)
     if role != "collect":
+        app.include_router(comparing.router)
         app.include_router(explain.router)
         app.include_router(admin.router)
         app.include_router(exports.router)

@@ -158,12 +158,16 @@ def stage_rows(answer: dict[str, Any]) -> Rows:
 
 
 def flat(row: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested objects as dotted names; lists of text joined; other lists left out."""
+    """Nested objects as dotted names; lists of text joined; the two ends of an interval apart;
+    other lists left out."""
     found: dict[str, Any] = {}
     for name, value in row.items():
         if isinstance(value, dict):
             inner = "" if name == "models" else f"{name}."
             found |= flat(value, f"{prefix}{inner}")
+        elif prefix.endswith("interval.") or name == "interval":
+            low, high = value or (None, None)
+            found |= {f"{prefix}{name}.low": low, f"{prefix}{name}.high": high}
         elif isinstance(value, list):
             if value and all(isinstance(v, str) for v in value):
                 found[f"{prefix}{name}"] = " > ".join(value)

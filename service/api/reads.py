@@ -48,6 +48,20 @@ PAGES: dict[str, Any] = {
     "cursor": ("The `next` of the page before.", "", {"type": "string"}),
 }
 
+INTERVALS: Described = (
+    "`true`: each row has `interval`, the 95 % intervals of its figures.",
+    "true",
+    {"type": "string", "enum": ["true", "false"]},
+)
+
+
+def with_intervals(request: Request) -> bool:
+    """Whether the answer is to say how sure it is. Raises Refusal."""
+    text = request.query_params.get("intervals", "false")
+    if text not in ("true", "false"):
+        raise Refusal("unknown_value", "intervals", "intervals is one of true, false")
+    return text == "true"
+
 
 def report(
     path: str,
@@ -82,20 +96,29 @@ def report(
     flat_rows,
     FILTERS,
     side_by_side(examples.ATTRIBUTION),
+    intervals=INTERVALS,
 )
 def get_attribution(
     request: Request, caller: Reader, question: Asked, parts: NeedsParts
 ) -> Response:
     """Conversions and value by row under one model, or several side by side; what no touchpoint
     earned stands in `unattributed` with its reasons. Rows and unattributed add up to `totals`."""
-    return respond(request, parts.desk.attribution(question), flat_rows)
+    answer = parts.desk.attribution(question, with_intervals(request))
+    return respond(request, answer, flat_rows)
 
 
-@report("/v1/roi", "What each channel cost and earned", examples.ROI, flat_rows, FILTERS)
+@report(
+    "/v1/roi",
+    "What each channel cost and earned",
+    examples.ROI,
+    flat_rows,
+    FILTERS,
+    intervals=INTERVALS,
+)
 def get_roi(request: Request, caller: Reader, question: Asked, parts: NeedsParts) -> Response:
     """Spend, funnel counts, revenue and their ratios by row, from the union of spend and credit.
     A ratio without a base is null. The first of the models given is used."""
-    return respond(request, parts.desk.roi(question), flat_rows)
+    return respond(request, parts.desk.roi(question, with_intervals(request)), flat_rows)
 
 
 @report(

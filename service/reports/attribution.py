@@ -17,13 +17,16 @@ Cell = dict[str, Any]
 _LARGEST_MAP = 2**25
 
 
-def attribution(mart: duckdb.DuckDBPyConnection, question: Question) -> dict[str, Any]:
+def attribution(
+    mart: duckdb.DuckDBPyConnection, question: Question, taken: tuple[Loaded, Any] | None = None
+) -> dict[str, Any]:
     """Conversions and value by row, unattributed apart, totals, meta.
 
+    Args: taken: what `load_chosen` gave, where the caller has it already.
     Needs the table `factors` of the question's currency (`exchange.prepare_factors`).
     Raises: ReconciliationError rather than give rows that do not add up.
     """
-    loaded, chosen = load_chosen(mart, question)
+    loaded, chosen = taken or load_chosen(mart, question)
     groups = Groups(mart, question)
     rows = groups.rows_of(loaded.dimension_id, loaded.page_id, clock(loaded, question))
     labels = groups.labels

@@ -21,6 +21,7 @@ from service.ledger.configuration import read_setting
 from service.ledger.read import last_seq, seq_received_by
 from service.reports import attribution as attribution_report
 from service.reports import cells as cells_report
+from service.reports import compare as compare_report
 from service.reports import explain as explain_report
 from service.reports import funnel as funnel_report
 from service.reports import journeys as journeys_report
@@ -34,6 +35,7 @@ from service.reports.cell_parts import Cell
 from service.reports.configuration import Edition
 from service.reports.editions import Editions
 from service.reports.exchange import prepare_factors
+from service.reports.intervals import attribution_with_intervals, roi_with_intervals
 from service.reports.question import Question
 
 Answer = dict[str, Any]
@@ -73,13 +75,17 @@ class ReportDesk:
         self._edition: Edition | None = None
         self._whole: ReportDesk | None = None
 
-    def attribution(self, question: Question) -> Answer:
-        return self._ask(
-            "attribution", question, lambda m: attribution_report.attribution(m, question)
-        )
+    def attribution(self, question: Question, intervals: bool = False) -> Answer:
+        answer = attribution_with_intervals if intervals else attribution_report.attribution
+        return self._ask(f"attribution {intervals}", question, lambda m: answer(m, question))
 
-    def roi(self, question: Question) -> Answer:
-        return self._ask("roi", question, lambda m: roi_report.roi(m, question))
+    def roi(self, question: Question, intervals: bool = False) -> Answer:
+        answer = roi_with_intervals if intervals else roi_report.roi
+        return self._ask(f"roi {intervals}", question, lambda m: answer(m, question))
+
+    def compare(self, question: Question) -> Answer:
+        """The question's models side by side, each with its intervals, and a verdict per row."""
+        return self._ask("compare", question, lambda m: compare_report.compare(m, question))
 
     def trend(self, question: Question, every: str = "day") -> Answer:
         """Points of spend, revenue and counts by day, week or month of the period."""

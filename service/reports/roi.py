@@ -58,25 +58,28 @@ class Sums:
             setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
 
 
-def roi(mart: duckdb.DuckDBPyConnection, question: Question) -> dict[str, Any]:
+def roi(
+    mart: duckdb.DuckDBPyConnection, question: Question, loaded: Loaded | None = None
+) -> dict[str, Any]:
     """Spend, funnel counts, revenue and their ratios by row; unattributed apart; totals; meta.
 
     Counts of a row are credits under the first of the question's models, so that rows and the
-    unattributed row add up to the totals. Needs the table `factors`.
+    unattributed row add up to the totals. Needs the table `factors`. `loaded` spares loading the
+    conversions of STAGES again.
     Raises: ReconciliationError rather than give rows that do not add up.
     """
     groups = Groups(mart, question)
-    loaded = load(mart, question, STAGES)
+    loaded = loaded or load(mart, question, STAGES)
     touch_rows = groups.rows_of(loaded.dimension_id, loaded.page_id, clock(loaded, question))
-    spent = _spend(mart, question)
+    spent = spend_of(mart, question)
     spend_rows = groups.rows_of(spent["dimension_id"], None, noons(spent["day"], question))
     visited = _visits(mart, question)
     visit_rows = groups.rows_of(visited["dimension_id"], visited["page_id"], visited["occurred_at"])
     count = len(groups.labels)
     table: dict[str, Ints] = {f.name: np.zeros(count, np.int64) for f in fields(Sums)}
     for name in ("spend", "impressions", "clicks"):
-        table[name] += _by_row(spend_rows, spent[name], count)
-    table["visits"] += _by_row(visit_rows, visited["visits"], count)
+        table[name] += by_row(spend_rows, spent[name], count)
+    table["visits"] += by_row(visit_rows, visited["visits"], count)
     rest = Sums()
     totals = Sums()
     _credit(mart, loaded, question, touch_rows, table, rest, totals)
@@ -135,7 +138,7 @@ def measures_of(loaded: Loaded, question: Question) -> dict[str, tuple[Ints, Boo
     }
 
 
-def _by_row(rows: Ints, amounts: Ints, count: int) -> Ints:
+def by_row(rows: Ints, amounts: Ints, count: int) -> Ints:
     kept = rows >= 0
     return exact_sums(rows[kept], amounts[kept].astype(np.int64), count)
 
@@ -152,7 +155,7 @@ def _reconcile(rows: Sequence[Sums], rest: Sums, totals: Sums) -> None:
         raise ReconciliationError("not_reconciled", f"rows make {added}, totals are {totals}")
 
 
-def _spend(mart: duckdb.DuckDBPyConnection, question: Question) -> dict[str, Any]:
+def spend_of(mart: duckdb.DuckDBPyConnection, question: Question) -> dict[str, Any]:
     """Spend of the period by day and dimensions, in minor units of the question's currency."""
     return fetch_columns(
         mart,
@@ -262,9 +265,9 @@ def figures(sums: Sums, currency: str) -> dict[str, Any]:
         "revenue": to_number(revenue, currency),
         "margin": None if margin is None else to_number(margin, currency),
         "margin_coverage": ratio(sums.costed_revenue, revenue),
-        "cpl": _unit_cost(spend, sums.leads, currency),
-        "cpa": _unit_cost(spend, sums.conversions, currency),
-        "cac": _unit_cost(spend, sums.customers, currency),
+        "cpl": unit_cost(spend, sums.leads, currency),
+        "cpa": unit_cost(spend, sums.conversions, currency),
+        "cac": unit_cost(spend, sums.customers, currency),
         "roas": ratio(revenue, spend),
         "roi": ratio(revenue - spend, spend),
         "romi": ratio(revenue - spend, spend),
@@ -274,7 +277,7 @@ def figures(sums: Sums, currency: str) -> dict[str, Any]:
     }
 
 
-def _unit_cost(spend: int, millionths: int, currency: str) -> int | float | None:
+def unit_cost(spend: int, millionths: int, currency: str) -> int | float | None:
     """Spend for one conversion, rounded half up to the minor unit; None without conversions."""
     if millionths == 0:
         return None

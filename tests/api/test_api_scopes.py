@@ -39,6 +39,7 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str], int]] = {
     ("get", "/v1/funnel"): (READERS, 200),
     ("get", "/v1/spend"): (READERS, 200),
     ("get", "/v1/models"): (READERS, 200),
+    ("get", "/v1/models/compare"): (READERS, 200),
     ("get", "/v1/people/{person_id}"): (frozenset({"people"}), 404),
     ("get", "/v1/sources"): (frozenset({"read", "admin"}), 200),
     ("get", "/v1/sources/quality"): (READERS, 200),
