@@ -34,6 +34,7 @@ from service.web.session import (
     session_of,
     set_session,
 )
+from service.web.views_compare import show_compare
 from service.web.views_journeys import show_journey, show_journeys
 from service.web.views_overview import show_channel, show_overview
 from service.web.views_quarantine import (
@@ -59,6 +60,7 @@ def create_web() -> APIRouter:
     )
     private.add_api_route("/", show_overview)
     private.add_api_route("/channels/{channel:path}", show_channel)
+    private.add_api_route("/compare", show_compare)
     private.add_api_route("/journeys", show_journeys)
     private.add_api_route("/journeys/{conversion_id:path}", show_journey)
     private.add_api_route("/sources", show_sources)

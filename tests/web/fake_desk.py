@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from service.reports.question import Question
+from service.reports.verdicts import RULE, verdict_of
 from service.web import words
 
 NOW = datetime(2026, 11, 20, 14, 32, tzinfo=UTC)
@@ -220,6 +221,34 @@ class FakeDesk:
     def status(self) -> dict[str, Any]:
         return {"first_at": self.first_at, "watermark": self.watermark}
 
+    def compare(self, question: Question) -> dict[str, Any]:
+        """Every model gives the value of the table, the n-th model n tenths more of it."""
+        self._note("compare", question)
+        names = [str(model) for model in question.models]
+        whole = sum(float(row[9]) for row in self.channels.values()) or 1.0
+        rows = []
+        for channel, row in self.channels.items():
+            cells = {name: compared(row, 1 + i / 10, whole) for i, name in enumerate(names)}
+            line = {"channel": channel, "spend": float(row[0]), "models": cells}
+            rows.append(line | verdict_of(cells))
+        nothing = {"conversions": 2, "value": 7200, "share": 0.03}
+        return {
+            "rows": rows,
+            "unattributed": {"models": dict.fromkeys(names, nothing)},
+            "totals": {"spend": 0, "conversions": 0, "value": 0},
+            "rule": RULE,
+            "uncertainty": {
+                "method": "group_bootstrap",
+                "level": 0.95,
+                "groups": 200,
+                "draws": 1000,
+                "seed": 20260301,
+                "drawn": "person",
+                "spend": "taken as given",
+            },
+            "meta": self.meta(question),
+        }
+
     def models(self) -> list[dict[str, Any]]:
         names = ("first_touch", "last_touch", "linear", "position_based", "time_decay")
         return [{"name": name, "title": words.model(name), "kind": "rule"} for name in names]
@@ -242,6 +271,22 @@ def credit(value: Decimal, model: int, position: int, count: int) -> dict[str, A
         "conversions": float(round(share, 6)),
         "weight": weights[position - 1],
     }
+
+
+def compared(row: list[str], factor: float, whole: float) -> dict[str, Any]:
+    """One cell of a comparison: a tenth more or less; no cost and no return without spend."""
+    spend, won, value = float(row[0]), float(row[8]) * factor, float(row[9]) * factor
+    returned = value / spend if spend else None
+    told = {
+        "conversions": round(won, 2),
+        "value": round(value, 2),
+        "share": round(value / whole, 6),
+        "cpa": round(spend / won, 2) if won else None,
+        "roas": returned,
+        "roi": None if returned is None else returned - 1,
+    }
+    near = {k: None if v is None else [v - abs(v) / 10, v + abs(v) / 10] for k, v in told.items()}
+    return told | {"interval": near}
 
 
 def conversions() -> list[dict[str, Any]]:

@@ -32,11 +32,11 @@ DESKS = {
 ADDRESSES = {
     "full": [
         *("/", "/channels/paid_search", "/channels/paid_search?campaign=spring", "/journeys"),
-        *("/journeys/deal%3AD1%3Awon", "/nowhere", "/?model=magic", "/sign-in?token=x"),
+        *("/journeys/deal%3AD1%3Awon", "/compare", "/nowhere", "/?model=magic", "/sign-in?token=x"),
     ],
-    "hostile": ["/", "/channels/x", "/journeys"],
-    "still": ["/", "/channels/x", "/journeys", "/journeys/x"],
-    "new": ["/"],
+    "hostile": ["/", "/channels/x", "/journeys", "/compare"],
+    "still": ["/", "/channels/x", "/journeys", "/journeys/x", "/compare"],
+    "new": ["/", "/compare"],
 }
 
 
