@@ -13,14 +13,17 @@ from service.ledger.tables import TABLES
 CONFIGURATIONS = TABLES["configurations"]
 
 
-def read_setting(engine: Engine, name: str) -> tuple[int, Any]:
-    """Version and value of the newest; (0, None) where there is none."""
+def read_setting(engine: Engine, name: str, at: datetime | None = None) -> tuple[int, Any]:
+    """Version and value of the newest, or of the one that held at an aware moment; (0, None) where
+    there is none."""
     newest = (
         select(CONFIGURATIONS.c.version, CONFIGURATIONS.c.value)
         .where(CONFIGURATIONS.c.name == name)
         .order_by(CONFIGURATIONS.c.version.desc())
         .limit(1)
     )
+    if at is not None:
+        newest = newest.where(CONFIGURATIONS.c.created_at <= at)
     with reading(engine).connect() as connection:
         row = connection.execute(newest).first()
     return (row.version, orjson.loads(row.value)) if row else (0, None)

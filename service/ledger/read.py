@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from datetime import datetime
 from typing import Any, Protocol
 
 import numpy as np
@@ -156,3 +157,15 @@ def seq_received_by(engine: Engine, moment: Any) -> int:
     with reading(engine).connect() as connection:
         statement = select(func.max(FACTS.c.seq)).where(FACTS.c.received_at <= moment)
         return connection.execute(statement).scalar() or 0
+
+
+def received_by_seq(engine: Engine, seq: int) -> datetime | None:
+    """When the newest fact up to this seq was received; None before the first."""
+    with reading(engine).connect() as connection:
+        statement = (
+            select(FACTS.c.received_at)
+            .where(FACTS.c.seq <= seq)
+            .order_by(FACTS.c.seq.desc())
+            .limit(1)
+        )
+        return connection.execute(statement).scalar()

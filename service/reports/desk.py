@@ -6,19 +6,21 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, cast
 
 import duckdb
 from sqlalchemy import Engine
 
 from service.attribution.catalogue import describe_models
+from service.journeys.causes import Causes
 from service.journeys.mart import Mart
 from service.kit.errors import Refusal
 from service.kit.time import iso
 from service.ledger.configuration import read_setting
-from service.ledger.read import last_seq, seq_received_by
+from service.ledger.read import last_seq, received_by_seq, seq_received_by
 from service.reports import attribution as attribution_report
+from service.reports import changes as changes_report
 from service.reports import explain as explain_report
 from service.reports import funnel as funnel_report
 from service.reports import journeys as journeys_report
@@ -31,6 +33,9 @@ from service.reports.exchange import prepare_factors
 from service.reports.question import Question
 
 Answer = dict[str, Any]
+AsOf = int | datetime
+DAWN = datetime(1971, 1, 1, tzinfo=UTC)
+"""Before every fact and every setting."""
 REMEMBERED = 512
 OLD_MARTS = 2
 RULES_SECONDS = 2.0
@@ -56,7 +61,7 @@ class ReportDesk:
         self._engine = engine
         self._rate_max_age_days = rate_max_age_days
         self._make_mart = make_mart
-        self._answers: OrderedDict[tuple[Any, ...], Answer] = OrderedDict()
+        self._answers: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
         self._make_bots_mart = make_bots_mart or make_mart
         self._old: OrderedDict[tuple[int, bool], Mart] = OrderedDict()
         self._with_bots: Mart | None = None
@@ -174,7 +179,7 @@ class ReportDesk:
     def _ask(
         self, kind: str, question: Question, answer: Callable[[duckdb.DuckDBPyConnection], Answer]
     ) -> Answer:
-        version, rules = self._campaign_rules()
+        version, rules = self._campaign_rules(self._moment_of(question.as_of).at)
         source = self._source_of(question)
         with source.reading() as mart:
             watermark, configuration = mart.execute(
@@ -184,7 +189,7 @@ class ReportDesk:
             with self._lock:
                 if key in self._answers:
                     self._answers.move_to_end(key)
-                    return self._answers[key]
+                    return cast(Answer, self._answers[key])
             prepare_factors(mart, question.currency, self._rate_max_age_days)
             prepare_rules(mart, version, rules)
             found = answer(mart)
@@ -194,8 +199,72 @@ class ReportDesk:
                 self._answers.popitem(last=False)
         return found
 
-    def _campaign_rules(self) -> tuple[int, Any]:
-        """The rules of campaigns; changed by another process, they hold here within seconds."""
+    def changes(
+        self, question: Question, report: str, since: AsOf, until: AsOf | None
+    ) -> changes_report.Steps:
+        """How the report of an earlier moment became that of a later one (default: now)."""
+        then, later = self._moments(since, until)
+        rules = (self._campaign_rules(then.at), self._campaign_rules(later.at))
+        key = ("changes", report, replace(question, as_of=None), then, later.watermark, rules[1][0])
+        with self._lock:
+            if key in self._answers:
+                return cast(changes_report.Steps, self._answers[key])
+        between = changes_report.Between(self._engine, then, later, self._rate_max_age_days)
+        steps = changes_report.steps(
+            self._as_of(then.watermark, question.with_bots), between, question, report, rules
+        )
+        if until is None:
+            changes_report.check_end(steps, self._now(report, question))
+        with self._lock:
+            self._answers[key] = steps
+        return steps
+
+    def changed_facts(
+        self, since: AsOf, until: AsOf | None, with_bots: bool = False
+    ) -> tuple[changes_report.Moment, changes_report.Moment, Causes]:
+        """The two moments, and the seqs of the facts between them by cause."""
+        then, later = self._moments(since, until)
+        key = ("facts", then, later.watermark, with_bots)
+        with self._lock:
+            known = self._answers.get(key)
+        if known is None:
+            base = self._as_of(then.watermark, with_bots)
+            known = changes_report.facts_by_cause(base, then, later)
+            with self._lock:
+                self._answers[key] = known
+        return then, later, known
+
+    def _moments(
+        self, since: AsOf, until: AsOf | None
+    ) -> tuple[changes_report.Moment, changes_report.Moment]:
+        """Raises Refusal where the second lies before the first."""
+        then = self._moment_of(since)
+        later = self._moment_of(until)
+        if until is None:
+            later = replace(later, watermark=max(self._mart.watermark, then.watermark))
+        backwards = then.at is not None and later.at is not None and later.at < then.at
+        if later.watermark < then.watermark or backwards:
+            raise Refusal("empty_period", "to_as_of", "to_as_of must not lie before from_as_of")
+        return then, later
+
+    def _moment_of(self, as_of: AsOf | None) -> changes_report.Moment:
+        """What an `as_of` stands for; of the present, the newest of everything."""
+        if as_of is None:
+            return changes_report.Moment(self._mart.watermark, None)
+        if isinstance(as_of, datetime):
+            return changes_report.Moment(seq_received_by(self._engine, as_of), as_of)
+        watermark = min(as_of, last_seq(self._engine))
+        return changes_report.Moment(watermark, received_by_seq(self._engine, watermark) or DAWN)
+
+    def _now(self, report: str, question: Question) -> Answer:
+        present = replace(question, as_of=None)
+        return self.roi(present) if report == "roi" else self.attribution(present)
+
+    def _campaign_rules(self, at: datetime | None = None) -> tuple[int, Any]:
+        """The rules of campaigns, as of a moment or the present ones; changed by another process,
+        these hold here within seconds."""
+        if at is not None:
+            return read_setting(self._engine, SETTING, at)
         now = time.monotonic()
         known = self._rules
         if known is None or now - known[0] > RULES_SECONDS:
