@@ -16,13 +16,14 @@ from service.api import (
     admin,
     campaigns,
     changes,
+    configuration,
+    explain,
     exports,
     hooks,
     ingest,
     links,
     operations,
     quarantine,
-    reads,
 )
 from service.api.docs import mount_docs, openapi_of
 from service.api.errors import install_errors
@@ -218,7 +219,7 @@ def _include(app: FastAPI, role: Role) -> None:
         app.include_router(hooks.receivers)
         app.include_router(links.followed)
     if role != "collect":
-        app.include_router(reads.router)
+        app.include_router(explain.router)
         app.include_router(admin.router)
         app.include_router(exports.router)
         app.include_router(hooks.router)
@@ -226,6 +227,7 @@ def _include(app: FastAPI, role: Role) -> None:
         app.include_router(links.router)
         app.include_router(campaigns.router)
         app.include_router(changes.router)
+        app.include_router(configuration.router)
         mount_docs(app)
         mount_web(app)
 

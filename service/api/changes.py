@@ -1,7 +1,7 @@
 """Why a report changed between two moments, and the facts behind each cause."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -10,11 +10,12 @@ from starlette.responses import Response
 from service.api import examples_changes as examples
 from service.api.asking import (
     LIMIT,
-    Asked,
     Described,
     KnownNames,
+    asked_under,
     limit_of,
     own_parameters,
+    wait_for,
     whole_number,
 )
 from service.api.auth import Reader
@@ -23,8 +24,10 @@ from service.api.parts import NeedsParts, Parts
 from service.api.reads import FILTERS, report
 from service.api.schemas import READING, described
 from service.kit.errors import Refusal
-from service.reports.changes import CAUSES, MEASURES, Between, facts_page, settings_between, split
-from service.reports.question import as_of_from
+from service.reports.changes import CAUSES, MEASURES, facts_page, split
+from service.reports.configuration import Edition
+from service.reports.moments import AsOf, settings_between
+from service.reports.question import Question, as_of_from
 
 router = APIRouter(tags=["reports"])
 DEFAULT_AGE = timedelta(days=7)
@@ -55,19 +58,24 @@ MOMENTS: dict[str, Described] = {
     from_as_of=MOMENTS["from_as_of"],
     to_as_of=MOMENTS["to_as_of"],
 )
-def get_changes(request: Request, caller: Reader, question: Asked, parts: NeedsParts) -> Response:
+def get_changes(request: Request, caller: Reader, known: KnownNames, parts: NeedsParts) -> Response:
     """The difference of each row by cause, in a fixed order; the causes add up to the difference
     exactly. What two causes do together belongs to the later of them. Of several models the first
-    is used."""
-    query = request.query_params
-    if question.as_of is not None:
+    is used. Model and lookback, where not given, are the usual ones of each moment."""
+    if "as_of" in known:
         raise Refusal("unknown_parameter", "as_of", "here it is from_as_of and to_as_of")
-    name = query.get("report", "roi")
+    name = known.get("report", "roi")
     if name not in MEASURES:
         raise Refusal("unknown_value", "report", f"report is one of {', '.join(MEASURES)}")
-    since, until = _moments(request, parts)
-    found = parts.desk.changes(replace(question, models=question.models[:1]), name, since, until)
-    return respond(request, split(found, query.get("measure") or MEASURES[name][0]), flat_rows)
+    wait_for(known.get("min_watermark"), parts)
+    now = parts.clock()
+
+    def asked(edition: Edition) -> Question:
+        question = asked_under(edition, known, parts, now)
+        return replace(question, models=question.models[:1])
+
+    found = parts.desk.changes(name, *_moments(known, parts), asked)
+    return respond(request, split(found, known.get("measure") or MEASURES[name][0]), flat_rows)
 
 
 @readable(
@@ -90,10 +98,10 @@ def get_changed_facts(
     cause = known.get("cause", "")
     if cause not in CAUSES:
         raise Refusal("unknown_value", "cause", f"cause is one of {', '.join(CAUSES)}")
-    then, later, causes = parts.desk.changed_facts(*_moments(request, parts))
+    between, causes = parts.desk.changed_facts(*_moments(known, parts))
     items: list[dict[str, Any]]
     if cause == "configuration":
-        items, following = settings_between(Between(parts.engine, then, later, 0)), None
+        items, following = settings_between(between), None
     else:
         after = whole_number(known.get("cursor") or "0", "cursor", 0, 2**62)
         items, following = facts_page(
@@ -103,15 +111,14 @@ def get_changed_facts(
         "cause": cause,
         "items": items,
         "next": None if following is None else str(following),
-        "from": {"watermark": then.watermark},
-        "to": {"watermark": later.watermark},
+        "from": {"watermark": between.then.watermark},
+        "to": {"watermark": between.later.watermark},
     }
     return respond(request, answer, item_rows, "json")
 
 
-def _moments(request: Request, parts: Parts) -> tuple[int | datetime, int | datetime | None]:
-    query = request.query_params
-    since = as_of_from(query.get("from_as_of"), "from_as_of")
+def _moments(known: KnownNames, parts: Parts) -> tuple[AsOf, AsOf | None]:
+    since = as_of_from(known.get("from_as_of"), "from_as_of")
     if since is None:
         since = parts.clock() - DEFAULT_AGE
-    return since, as_of_from(query.get("to_as_of"), "to_as_of")
+    return since, as_of_from(known.get("to_as_of"), "to_as_of")

@@ -3,13 +3,11 @@
 from typing import Any
 
 from service.api.examples import META
+from service.reports.changes import MEANINGS
 
 
 def _row(before: float, after: float, **causes: float) -> dict[str, Any]:
-    nothing = dict.fromkeys(
-        ("spend_restated", "exchange_rates", "identity", "deals_changed", "late_facts",
-         "new_facts", "configuration"), 0
-    )  # fmt: skip
+    nothing = dict.fromkeys(MEANINGS, 0)
     return {
         "from": before,
         "to": after,
@@ -18,6 +16,7 @@ def _row(before: float, after: float, **causes: float) -> dict[str, Any]:
     }
 
 
+_BUILT_IN = {"version": 0, "draft": False}
 _TOTALS = _row(100.5, 180.5, deals_changed=-20, late_facts=80, new_facts=20)
 CHANGES: Any = {
     "report": "roi",
@@ -33,14 +32,20 @@ CHANGES: Any = {
     "causes": [
         {
             "cause": cause,
+            "meaning": MEANINGS[cause],
             "difference": difference,
             "facts": {"count": int(difference != 0), "first": [110] if difference else []},
         }
         for cause, difference in _TOTALS["causes"].items()
     ],
     "between": {
-        "from": {"watermark": 100, "at": "2026-03-10T12:00:00Z", "campaign_rules": 0},
-        "to": {"watermark": 123, "at": None, "campaign_rules": 0},
+        "from": {
+            "watermark": 100,
+            "at": "2026-03-10T12:00:00Z",
+            "campaign_rules": 0,
+            "settings": _BUILT_IN,
+        },
+        "to": {"watermark": 123, "at": None, "campaign_rules": 0, "settings": _BUILT_IN},
     },
     "meta": META,
 }

@@ -13,19 +13,29 @@ from service.ledger.tables import TABLES
 CONFIGURATIONS = TABLES["configurations"]
 
 
-def read_setting(engine: Engine, name: str, at: datetime | None = None) -> tuple[int, Any]:
-    """Version and value of the newest, or of the one that held at an aware moment; (0, None) where
-    there is none."""
+def read_setting(engine: Engine, name: str) -> tuple[int, Any]:
+    """Version and value of the newest; (0, None) where there is none."""
     newest = (
         select(CONFIGURATIONS.c.version, CONFIGURATIONS.c.value)
         .where(CONFIGURATIONS.c.name == name)
         .order_by(CONFIGURATIONS.c.version.desc())
         .limit(1)
     )
-    if at is not None:
-        newest = newest.where(CONFIGURATIONS.c.created_at <= at)
     with reading(engine).connect() as connection:
         row = connection.execute(newest).first()
+    return (row.version, orjson.loads(row.value)) if row else (0, None)
+
+
+def read_setting_as_of(engine: Engine, name: str, moment: datetime) -> tuple[int, Any]:
+    """Version and value that held at an aware moment; (0, None) where none did yet."""
+    then = (
+        select(CONFIGURATIONS.c.version, CONFIGURATIONS.c.value)
+        .where(CONFIGURATIONS.c.name == name, CONFIGURATIONS.c.created_at <= moment)
+        .order_by(CONFIGURATIONS.c.version.desc())
+        .limit(1)
+    )
+    with reading(engine).connect() as connection:
+        row = connection.execute(then).first()
     return (row.version, orjson.loads(row.value)) if row else (0, None)
 
 

@@ -169,3 +169,11 @@ def received_by_seq(engine: Engine, seq: int) -> datetime | None:
             .limit(1)
         )
         return connection.execute(statement).scalar()
+
+
+def next_received(engine: Engine, seq: int) -> datetime | None:
+    """When the first fact after `seq` was received, as an aware moment; None where none is."""
+    following = select(FACTS.c.received_at).where(FACTS.c.seq > seq).order_by(FACTS.c.seq).limit(1)
+    with reading(engine).connect() as connection:
+        moment: datetime | None = connection.execute(following).scalar()
+    return moment

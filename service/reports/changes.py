@@ -8,7 +8,6 @@ is no cause.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -26,15 +25,28 @@ from service.kit.money import count_to_number, to_number
 from service.kit.time import iso, to_micros
 from service.ledger.append import FACTS
 from service.ledger.tables import TABLES
+from service.reports.applied import apply_edition, withdraw_edition
 from service.reports.attribution import attribution
 from service.reports.campaigns import prepare_rules
 from service.reports.exchange import prepare_factors
+from service.reports.moments import Between, Moment, settings_between
 from service.reports.question import Question
 from service.reports.roi import roi
 
 Answer = dict[str, Any]
-Versioned = tuple[int, Any]
-CAUSES = (*FACT_CAUSES, "configuration")
+MEANINGS = {
+    "spend_restated": "A spend line that was known already was stated anew.",
+    "exchange_rates": "An exchange rate was stated, for the first time or anew.",
+    "identity": "Identifiers, accounts and consents were told: people became one, parted or changed.",
+    "deals_changed": "A lead, deal or order that was known already changed: its amount, stage or "
+    "refunds.",
+    "late_facts": "What had happened before the first moment was told after it.",
+    "new_facts": "What happened after the first moment.",
+    "configuration": "Rules of channels and campaigns, exclusions, and the usual model and lookback "
+    "were changed.",
+}
+"""In the order in which the causes are applied."""
+CAUSES = tuple(MEANINGS)
 REPORTS: dict[str, Callable[[duckdb.DuckDBPyConnection, Question], Answer]] = {
     "roi": roi,
     "attribution": attribution,
@@ -56,24 +68,6 @@ UNATTRIBUTED: Label = ()
 
 
 @dataclass(frozen=True)
-class Moment:
-    """How far facts count, and the moment whose settings hold; None: the present ones."""
-
-    watermark: int
-    at: datetime | None
-
-
-@dataclass(frozen=True)
-class Between:
-    """Two moments of one ledger."""
-
-    engine: Engine
-    then: Moment
-    later: Moment
-    rate_max_age_days: int
-
-
-@dataclass(frozen=True)
 class Steps:
     """The report of then, and after each of `CAUSES`; the facts of each cause."""
 
@@ -81,38 +75,42 @@ class Steps:
     report: str
     answers: tuple[Answer, ...]
     facts: Causes
-    rules_versions: tuple[int, int]
 
 
-def steps(
-    base: Mart,
-    between: Between,
-    question: Question,
-    report: str,
-    rules: tuple[Versioned, Versioned],
+def steps_between(
+    base: Mart, between: Between, questions: tuple[Question, Question], report: str
 ) -> Steps:
     """Ask the report once for every cause. Args: base: the mart of the first moment, which stays
-    as it is; rules: of campaigns, then and later."""
+    as it is; questions: as they are under the settings of each moment."""
     then, later = between.then, between.later
 
-    def ask(mart: duckdb.DuckDBPyConnection, holding: Versioned) -> Answer:
+    def ask(mart: duckdb.DuckDBPyConnection, moment: Moment, question: Question) -> Answer:
         prepare_factors(mart, question.currency, between.rate_max_age_days)
-        prepare_rules(mart, *holding)
-        return REPORTS[report](mart, question)
+        prepare_rules(mart, *moment.rules)
+        apply_edition(mart, moment.edition)
+        try:
+            return REPORTS[report](mart, question)
+        finally:
+            withdraw_edition(mart)  # facts are taken into the mart and not into what hides it
 
     with base.supposing() as (mart, tail):
-        answers = [ask(mart, rules[0])]
+        answers = [ask(mart, then, questions[0])]
         facts = classify(mart, tail, then.watermark, later.watermark, _edge(then))
         for cause in FACT_CAUSES:
             if len(facts[cause]):
                 take_in(mart, tail, cause, then.watermark, base.configuration)
-            answers.append(ask(mart, rules[0]) if len(facts[cause]) else answers[-1])
-        changed = rules[0] != rules[1]
-        answers.append(ask(mart, rules[1]) if changed else answers[-1])
-    return Steps(between, report, tuple(answers), facts, (rules[0][0], rules[1][0]))
+            answers.append(ask(mart, then, questions[0]) if len(facts[cause]) else answers[-1])
+        same = (then.rules, then.edition, questions[0]) == (
+            later.rules,
+            later.edition,
+            questions[1],
+        )
+        answers.append(answers[-1] if same else ask(mart, later, questions[1]))
+    return Steps(between, report, tuple(answers), facts)
 
 
-def facts_by_cause(base: Mart, then: Moment, later: Moment) -> Causes:
+def facts_by_cause(base: Mart, between: Between) -> Causes:
+    then, later = between.then, between.later
     with base.supposing() as (mart, tail):
         return classify(mart, tail, then.watermark, later.watermark, _edge(then))
 
@@ -127,7 +125,11 @@ def check_end(found: Steps, now: Answer) -> None:
     """Raises ReconciliationError unless the last step is what the report says now."""
     if now["meta"]["watermark"] != found.between.later.watermark:
         return  # the mart has gone on meanwhile
-    if now["meta"]["campaign_rules"] != found.rules_versions[1]:
+    later = found.between.later
+    if (now["meta"]["campaign_rules"], now["meta"]["settings"]) != (
+        later.rules[0],
+        later.edition.name,
+    ):
         return
     for measure in MEASURES[found.report]:
         if figures(found.answers[-1], measure) != figures(now, measure):
@@ -205,12 +207,17 @@ def split(found: Steps, measure: str) -> Answer:
         "unattributed": row([part.get(UNATTRIBUTED, 0) for part in parts]),
         "totals": totals,
         "causes": [
-            {"cause": cause, "difference": totals["causes"][cause], "facts": _facts(found, cause)}
-            for cause in CAUSES
+            {
+                "cause": cause,
+                "meaning": meaning,
+                "difference": totals["causes"][cause],
+                "facts": _facts(found, cause),
+            }
+            for cause, meaning in MEANINGS.items()
         ],
         "between": {
-            "from": _told(found.between.then, found.rules_versions[0]),
-            "to": _told(found.between.later, found.rules_versions[1]),
+            "from": found.between.then.told(),
+            "to": found.between.later.told(),
         },
         "meta": meta | {"watermark": found.between.later.watermark},
     }  # fmt: skip
@@ -225,31 +232,6 @@ def _facts(found: Steps, cause: str) -> Answer:
         return {"count": len(settings_between(found.between)), "first": []}
     seqs = found.facts[cause]
     return {"count": len(seqs), "first": [int(seq) for seq in seqs[:FIRST_FACTS]]}
-
-
-def _told(moment: Moment, rules_version: int) -> Answer:
-    return {
-        "watermark": moment.watermark,
-        "at": moment.at and iso(to_micros(moment.at)),
-        "campaign_rules": rules_version,
-    }
-
-
-def settings_between(between: Between) -> list[Answer]:
-    """The settings that reports read and that were written between the two moments."""
-    table = TABLES["configurations"]
-    query = (
-        select(table.c.name, table.c.version, table.c.created_at, table.c.author)
-        .where(table.c.name == "campaigns", table.c.created_at > between.then.at)
-        .order_by(table.c.id)
-    )
-    if between.later.at is not None:
-        query = query.where(table.c.created_at <= between.later.at)
-    with reading(between.engine).connect() as connection:
-        return [
-            {"name": name, "version": version, "at": iso(to_micros(at)), "author": author}
-            for name, version, at, author in connection.execute(query)
-        ]
 
 
 def facts_page(

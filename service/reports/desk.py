@@ -1,12 +1,12 @@
 """The one place where readers ask: opens the right state of the mart, answers, remembers."""
 
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, cast
 
 import duckdb
@@ -17,10 +17,9 @@ from service.journeys.causes import Causes
 from service.journeys.mart import Mart
 from service.kit.errors import Refusal
 from service.kit.time import iso
-from service.ledger.configuration import read_setting
-from service.ledger.read import last_seq, received_by_seq, seq_received_by
+from service.ledger.read import last_seq, seq_received_by
 from service.reports import attribution as attribution_report
-from service.reports import changes as changes_report
+from service.reports import cells as cells_report
 from service.reports import explain as explain_report
 from service.reports import funnel as funnel_report
 from service.reports import journeys as journeys_report
@@ -28,17 +27,19 @@ from service.reports import paths as paths_report
 from service.reports import quality as quality_report
 from service.reports import records
 from service.reports import roi as roi_report
-from service.reports.campaigns import SETTING, prepare_rules
+from service.reports.applied import apply_edition
+from service.reports.campaigns import prepare_rules
+from service.reports.cell_parts import Cell
+from service.reports.changes import Steps, check_end, facts_by_cause, steps_between
+from service.reports.configuration import Edition
+from service.reports.editions import Editions
 from service.reports.exchange import prepare_factors
+from service.reports.moments import AsOf, Between, Moment, two_moments
 from service.reports.question import Question
 
 Answer = dict[str, Any]
-AsOf = int | datetime
-DAWN = datetime(1971, 1, 1, tzinfo=UTC)
-"""Before every fact and every setting."""
 REMEMBERED = 512
 OLD_MARTS = 2
-RULES_SECONDS = 2.0
 
 
 class ReportDesk:
@@ -67,7 +68,9 @@ class ReportDesk:
         self._with_bots: Mart | None = None
         self._lock = threading.Lock()
         self._making = threading.Lock()
-        self._rules: tuple[float, tuple[int, Any]] | None = None
+        self.editions = Editions(engine)
+        self._edition: Edition | None = None
+        self._whole: ReportDesk | None = None
 
     def attribution(self, question: Question) -> Answer:
         return self._ask(
@@ -109,6 +112,23 @@ class ReportDesk:
             f"explain {conversion_id}",
             question,
             lambda m: explain_report.explain(m, question, conversion_id),
+        )
+
+    def cell(
+        self,
+        question: Question,
+        report: str,
+        cell: Cell,
+        measure: str = "",
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Answer:
+        """One number of a report and what it is made of. Raises Refusal, NotFound."""
+        measure = cells_report.measure_of(report, measure)
+        return self._ask(
+            f"cell {report} {cell} {measure} {limit} {cursor}",
+            question,
+            lambda m: cells_report.explain_cell(m, question, report, cell, measure, limit, cursor),
         )
 
     def paths(self, question: Question, limit: int = 50, cursor: str | None = None) -> Answer:
@@ -172,26 +192,40 @@ class ReportDesk:
     @contextmanager
     def reading(self, question: Question) -> Iterator[duckdb.DuckDBPyConnection]:
         """One state of the mart, with the exchange rates of the question's currency."""
+        edition = self._edition_of(question)
         with self._source_of(question).reading() as mart:
             prepare_factors(mart, question.currency, self._rate_max_age_days)
+            apply_edition(mart, edition)
             yield mart
+
+    def under(self, edition: Edition) -> "ReportDesk":
+        """The same desk, but every answer is what it would be under this edition."""
+        other = copy(self)
+        other._edition, other._whole = edition, self._whole or self
+        return other
+
+    def _edition_of(self, question: Question) -> Edition:
+        return self._edition or self.editions.as_of(question.as_of)
 
     def _ask(
         self, kind: str, question: Question, answer: Callable[[duckdb.DuckDBPyConnection], Answer]
     ) -> Answer:
-        version, rules = self._campaign_rules(self._moment_of(question.as_of).at)
+        version, rules = self.editions.campaign_rules(question.as_of)
+        edition = self._edition_of(question)
         source = self._source_of(question)
         with source.reading() as mart:
             watermark, configuration = mart.execute(
                 "SELECT watermark, configuration FROM state"
             ).fetchall()[0]
-            key = (kind, question, watermark, configuration, version)
+            named = (edition.version, edition.draft, edition.digest)
+            key = (kind, question, watermark, configuration, version, named)
             with self._lock:
                 if key in self._answers:
                     self._answers.move_to_end(key)
                     return cast(Answer, self._answers[key])
             prepare_factors(mart, question.currency, self._rate_max_age_days)
             prepare_rules(mart, version, rules)
+            apply_edition(mart, edition)
             found = answer(mart)
         with self._lock:
             self._answers[key] = found
@@ -200,86 +234,60 @@ class ReportDesk:
         return found
 
     def changes(
-        self, question: Question, report: str, since: AsOf, until: AsOf | None
-    ) -> changes_report.Steps:
-        """How the report of an earlier moment became that of a later one (default: now)."""
+        self,
+        report: str,
+        since: AsOf,
+        until: AsOf | None,
+        asked: Callable[[Edition], Question],
+    ) -> Steps:
+        """How the report of an earlier moment became that of a later one (default: now).
+
+        Args: asked: the question as it is under an edition, which decides what is not given.
+        """
         then, later = self._moments(since, until)
-        rules = (self._campaign_rules(then.at), self._campaign_rules(later.at))
-        key = ("changes", report, replace(question, as_of=None), then, later.watermark, rules[1][0])
+        questions = (asked(then.edition), asked(later.edition))
+        key = ("changes", report, questions, then.name, later.name)
         with self._lock:
             if key in self._answers:
-                return cast(changes_report.Steps, self._answers[key])
-        between = changes_report.Between(self._engine, then, later, self._rate_max_age_days)
-        steps = changes_report.steps(
-            self._as_of(then.watermark, question.with_bots), between, question, report, rules
-        )
+                return cast(Steps, self._answers[key])
+        base = self._as_of(then.watermark, questions[0].with_bots)
+        between = Between(self._engine, then, later, self._rate_max_age_days)
+        steps = steps_between(base, between, questions, report)
         if until is None:
-            changes_report.check_end(steps, self._now(report, question))
+            now = self.roi if report == "roi" else self.attribution
+            check_end(steps, now(questions[1]))
         with self._lock:
             self._answers[key] = steps
         return steps
 
     def changed_facts(
         self, since: AsOf, until: AsOf | None, with_bots: bool = False
-    ) -> tuple[changes_report.Moment, changes_report.Moment, Causes]:
+    ) -> tuple[Between, Causes]:
         """The two moments, and the seqs of the facts between them by cause."""
         then, later = self._moments(since, until)
-        key = ("facts", then, later.watermark, with_bots)
+        between = Between(self._engine, then, later, self._rate_max_age_days)
+        key = ("facts", then.name, later.name, with_bots)
         with self._lock:
             known = self._answers.get(key)
         if known is None:
-            base = self._as_of(then.watermark, with_bots)
-            known = changes_report.facts_by_cause(base, then, later)
+            known = facts_by_cause(self._as_of(then.watermark, with_bots), between)
             with self._lock:
                 self._answers[key] = known
-        return then, later, known
+        return between, known
 
-    def _moments(
-        self, since: AsOf, until: AsOf | None
-    ) -> tuple[changes_report.Moment, changes_report.Moment]:
-        """Raises Refusal where the second lies before the first."""
-        then = self._moment_of(since)
-        later = self._moment_of(until)
-        if until is None:
-            later = replace(later, watermark=max(self._mart.watermark, then.watermark))
-        backwards = then.at is not None and later.at is not None and later.at < then.at
-        if later.watermark < then.watermark or backwards:
-            raise Refusal("empty_period", "to_as_of", "to_as_of must not lie before from_as_of")
-        return then, later
-
-    def _moment_of(self, as_of: AsOf | None) -> changes_report.Moment:
-        """What an `as_of` stands for; of the present, the newest of everything."""
-        if as_of is None:
-            return changes_report.Moment(self._mart.watermark, None)
-        if isinstance(as_of, datetime):
-            return changes_report.Moment(seq_received_by(self._engine, as_of), as_of)
-        watermark = min(as_of, last_seq(self._engine))
-        return changes_report.Moment(watermark, received_by_seq(self._engine, watermark) or DAWN)
-
-    def _now(self, report: str, question: Question) -> Answer:
-        present = replace(question, as_of=None)
-        return self.roi(present) if report == "roi" else self.attribution(present)
-
-    def _campaign_rules(self, at: datetime | None = None) -> tuple[int, Any]:
-        """The rules of campaigns, as of a moment or the present ones; changed by another process,
-        these hold here within seconds."""
-        if at is not None:
-            return read_setting(self._engine, SETTING, at)
-        now = time.monotonic()
-        known = self._rules
-        if known is None or now - known[0] > RULES_SECONDS:
-            known = (now, read_setting(self._engine, SETTING))
-            self._rules = known
-        return known[1]
+    def _moments(self, since: AsOf, until: AsOf | None) -> tuple[Moment, Moment]:
+        return two_moments(self._engine, self.editions, self._mart.watermark, since, until)
 
     def forget(self) -> None:
         """Drop what is remembered, so that the next answers are computed."""
-        self._rules = None
+        self.editions.forget()
         with self._lock:
             self._answers.clear()
 
     def _source_of(self, question: Question) -> Mart:
         """The mart that answers the question."""
+        if self._whole is not None:
+            return self._whole._source_of(question)
         if question.as_of is not None:
             return self._as_of(question.as_of, question.with_bots)
         if not question.with_bots:

@@ -29,7 +29,7 @@ def test_causes_lead_from_one_report_to_the_other(ledger: Ledger, data: st.DataO
     mart.refresh()
     desk = ReportDesk(mart, ledger.engine, RATE_DAYS, ledger.mart)
     for report, ask in (("roi", desk.roi), ("attribution", desk.attribution)):
-        found = desk.changes(ASKED, report, then, later)
+        found = desk.changes(report, then, later, lambda _: ASKED)
         seqs = np.sort(np.concatenate(list(found.facts.values())))
         assert seqs.tolist() == list(range(then + 1, later + 1))
         for measure in MEASURES[report]:
