@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from service.api import (
     admin,
     campaigns,
+    changes,
     comparing,
     configuration,
     explain,
@@ -227,6 +228,7 @@ def _include(app: FastAPI, role: Role) -> None:
         app.include_router(quarantine.router)
         app.include_router(links.router)
         app.include_router(campaigns.router)
+        app.include_router(changes.router)
         app.include_router(configuration.router)
         mount_docs(app)
         mount_web(app)

@@ -1,11 +1,14 @@
 """The question of a request, and the description of its parameters."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
 from service.api.parts import Parts, parts_of
 from service.kit.errors import Refusal
+from service.reports.configuration import Edition
 from service.reports.question import BASES, GROUPS, KNOWN, SCOPES, STAGES, Question
 
 _DAY = {"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]}
@@ -140,9 +143,17 @@ def question_of(request: Request, params: KnownNames) -> Question:
     """The request's question; waits for `min_watermark`. Raises Refusal."""
     parts = parts_of(request)
     wait_for(params.get("min_watermark"), parts)
+    edition = parts.desk.editions.as_of(Question.as_of_in(params))
+    return asked_under(edition, params, parts, parts.clock())
+
+
+def asked_under(
+    edition: Edition, params: Mapping[str, str], parts: Parts, now: datetime
+) -> Question:
+    """The question of a query under an edition, which decides what is not given. Raises Refusal."""
     asked = {n: v for n, v in params.items() if n in KNOWN or n.startswith("filter[")}
-    asked = parts.desk.editions.as_of(Question.as_of_in(asked)).settle(asked)
-    return Question.from_params(asked, parts.settings.currency, parts.settings.zone, parts.clock())
+    settings = parts.settings
+    return Question.from_params(edition.settle(asked), settings.currency, settings.zone, now)
 
 
 def wait_for(text: str | None, parts: Parts) -> None:

@@ -97,6 +97,19 @@ class Mart:
                 self.watermark = target
             return self.watermark
 
+    @contextmanager
+    def supposing(self) -> Iterator[tuple[duckdb.DuckDBPyConnection, Tail]]:
+        """A connection on which facts may be taken in that this mart forgets afterwards, and a
+        reader of its ledger. Other readers see the mart as it is; one supposes at a time."""
+        with self._refreshing, Tail(self._url) as tail:
+            cursor = self._connection.cursor()
+            try:
+                cursor.execute("BEGIN TRANSACTION")
+                yield cursor, tail
+            finally:
+                cursor.execute("ROLLBACK")
+                cursor.close()
+
     def include(self, watermark: int) -> bool:
         """Take in the ledger's facts up to `watermark` at least, now; False where it has not come
         so far."""

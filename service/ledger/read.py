@@ -159,6 +159,18 @@ def seq_received_by(engine: Engine, moment: Any) -> int:
         return connection.execute(statement).scalar() or 0
 
 
+def received_by_seq(engine: Engine, seq: int) -> datetime | None:
+    """When the newest fact up to this seq was received; None before the first."""
+    with reading(engine).connect() as connection:
+        statement = (
+            select(FACTS.c.received_at)
+            .where(FACTS.c.seq <= seq)
+            .order_by(FACTS.c.seq.desc())
+            .limit(1)
+        )
+        return connection.execute(statement).scalar()
+
+
 def next_received(engine: Engine, seq: int) -> datetime | None:
     """When the first fact after `seq` was received, as an aware moment; None where none is."""
     following = select(FACTS.c.received_at).where(FACTS.c.seq > seq).order_by(FACTS.c.seq).limit(1)

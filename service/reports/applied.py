@@ -118,6 +118,14 @@ def apply_edition(mart: duckdb.DuckDBPyConnection, edition: Edition) -> None:
         )
 
 
+def withdraw_edition(mart: duckdb.DuckDBPyConnection) -> None:
+    """Let the connection see the mart as it is again."""
+    for name in ("journeys", "excluded_journeys"):
+        mart.execute(f"DROP VIEW IF EXISTS temp.{name}")
+    for name in ("edition", "state", "dimensions", "excluded_dimensions"):
+        mart.execute(f"DROP TABLE IF EXISTS temp.{name}")
+
+
 def _name_channels(mart: duckdb.DuckDBPyConnection, whole: str, rules: Rules) -> None:
     columns = ", ".join(HOSTS.get(name, name) for name in (*rules.names, "channel_class"))
     looked_at = mart.execute(f"SELECT DISTINCT {columns} FROM {whole}.dimensions").fetchall()

@@ -1,23 +1,22 @@
 """The one place where readers ask: opens the right state of the mart, answers, remembers."""
 
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 from sqlalchemy import Engine
 
 from service.attribution.catalogue import describe_models
+from service.journeys.causes import Causes
 from service.journeys.mart import Mart
 from service.kit.errors import Refusal
 from service.kit.time import iso
-from service.ledger.configuration import read_setting
 from service.ledger.read import last_seq, seq_received_by
 from service.reports import attribution as attribution_report
 from service.reports import cells as cells_report
@@ -30,18 +29,19 @@ from service.reports import quality as quality_report
 from service.reports import records
 from service.reports import roi as roi_report
 from service.reports.applied import apply_edition
-from service.reports.campaigns import SETTING, prepare_rules
+from service.reports.campaigns import prepare_rules
 from service.reports.cell_parts import Cell
+from service.reports.changes import Steps, check_end, facts_by_cause, steps_between
 from service.reports.configuration import Edition
 from service.reports.editions import Editions
 from service.reports.exchange import prepare_factors
 from service.reports.intervals import attribution_with_intervals, roi_with_intervals
+from service.reports.moments import AsOf, Between, Moment, two_moments
 from service.reports.question import Question
 
 Answer = dict[str, Any]
 REMEMBERED = 512
 OLD_MARTS = 2
-RULES_SECONDS = 2.0
 
 
 class ReportDesk:
@@ -64,13 +64,12 @@ class ReportDesk:
         self._engine = engine
         self._rate_max_age_days = rate_max_age_days
         self._make_mart = make_mart
-        self._answers: OrderedDict[tuple[Any, ...], Answer] = OrderedDict()
+        self._answers: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
         self._make_bots_mart = make_bots_mart or make_mart
         self._old: OrderedDict[tuple[int, bool], Mart] = OrderedDict()
         self._with_bots: Mart | None = None
         self._lock = threading.Lock()
         self._making = threading.Lock()
-        self._rules: tuple[float, tuple[int, Any]] | None = None
         self.editions = Editions(engine)
         self._edition: Edition | None = None
         self._whole: ReportDesk | None = None
@@ -217,7 +216,7 @@ class ReportDesk:
     def _ask(
         self, kind: str, question: Question, answer: Callable[[duckdb.DuckDBPyConnection], Answer]
     ) -> Answer:
-        version, rules = self._campaign_rules()
+        version, rules = self.editions.campaign_rules(question.as_of)
         edition = self._edition_of(question)
         source = self._source_of(question)
         with source.reading() as mart:
@@ -229,7 +228,7 @@ class ReportDesk:
             with self._lock:
                 if key in self._answers:
                     self._answers.move_to_end(key)
-                    return self._answers[key]
+                    return cast(Answer, self._answers[key])
             prepare_factors(mart, question.currency, self._rate_max_age_days)
             prepare_rules(mart, version, rules)
             apply_edition(mart, edition)
@@ -240,18 +239,53 @@ class ReportDesk:
                 self._answers.popitem(last=False)
         return found
 
-    def _campaign_rules(self) -> tuple[int, Any]:
-        """The rules of campaigns; changed by another process, they hold here within seconds."""
-        now = time.monotonic()
-        known = self._rules
-        if known is None or now - known[0] > RULES_SECONDS:
-            known = (now, read_setting(self._engine, SETTING))
-            self._rules = known
-        return known[1]
+    def changes(
+        self,
+        report: str,
+        since: AsOf,
+        until: AsOf | None,
+        asked: Callable[[Edition], Question],
+    ) -> Steps:
+        """How the report of an earlier moment became that of a later one (default: now).
+
+        Args: asked: the question as it is under an edition, which decides what is not given.
+        """
+        then, later = self._moments(since, until)
+        questions = (asked(then.edition), asked(later.edition))
+        key = ("changes", report, questions, then.name, later.name)
+        with self._lock:
+            if key in self._answers:
+                return cast(Steps, self._answers[key])
+        base = self._as_of(then.watermark, questions[0].with_bots)
+        between = Between(self._engine, then, later, self._rate_max_age_days)
+        steps = steps_between(base, between, questions, report)
+        if until is None:
+            now = self.roi if report == "roi" else self.attribution
+            check_end(steps, now(questions[1]))
+        with self._lock:
+            self._answers[key] = steps
+        return steps
+
+    def changed_facts(
+        self, since: AsOf, until: AsOf | None, with_bots: bool = False
+    ) -> tuple[Between, Causes]:
+        """The two moments, and the seqs of the facts between them by cause."""
+        then, later = self._moments(since, until)
+        between = Between(self._engine, then, later, self._rate_max_age_days)
+        key = ("facts", then.name, later.name, with_bots)
+        with self._lock:
+            known = self._answers.get(key)
+        if known is None:
+            known = facts_by_cause(self._as_of(then.watermark, with_bots), between)
+            with self._lock:
+                self._answers[key] = known
+        return between, known
+
+    def _moments(self, since: AsOf, until: AsOf | None) -> tuple[Moment, Moment]:
+        return two_moments(self._engine, self.editions, self._mart.watermark, since, until)
 
     def forget(self) -> None:
         """Drop what is remembered, so that the next answers are computed."""
-        self._rules = None
         self.editions.forget()
         with self._lock:
             self._answers.clear()

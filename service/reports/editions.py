@@ -1,4 +1,4 @@
-"""Which configuration holds: now, as of an earlier moment, or under the draft."""
+"""Which configuration and which rules of campaigns hold: now, as of an earlier moment, or drafted."""
 
 import time
 from datetime import datetime
@@ -8,8 +8,11 @@ from sqlalchemy import Engine
 
 from service.ledger.configuration import read_setting, read_setting_as_of
 from service.ledger.read import next_received
+from service.reports import campaigns
 from service.reports.configuration import DRAFT, SETTING, Edition, edition_of, parse_configuration
 
+Versioned = tuple[int, Any]
+"""Version and value of a setting; (0, None) where there is none."""
 SECONDS = 2.0
 """How long the published version is remembered; one published by another process holds here then."""
 
@@ -20,6 +23,7 @@ class Editions:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._known: tuple[float, Edition] | None = None
+        self._rules: tuple[float, Versioned] | None = None
 
     def current(self) -> Edition:
         now, known = time.monotonic(), self._known
@@ -30,10 +34,26 @@ class Editions:
 
     def as_of(self, moment: int | datetime | None) -> Edition:
         """The one that held at a moment; at a watermark: when the ledger last ended there."""
-        then = next_received(self._engine, moment) if isinstance(moment, int) else moment
+        then = self.settled_at(moment)
         if then is None:
             return self.current()
         return edition_of(read_setting_as_of(self._engine, SETTING, then))
+
+    def campaign_rules(self, moment: int | datetime | None = None) -> Versioned:
+        """The rules of campaigns that held at a moment, as `as_of` takes it; by default the present
+        ones."""
+        then = self.settled_at(moment)
+        if then is not None:
+            return read_setting_as_of(self._engine, campaigns.SETTING, then)
+        now, known = time.monotonic(), self._rules
+        if known is None or now - known[0] > SECONDS:
+            known = (now, read_setting(self._engine, campaigns.SETTING))
+            self._rules = known
+        return known[1]
+
+    def settled_at(self, moment: int | datetime | None) -> datetime | None:
+        """The moment whose settings are meant; None: the present."""
+        return next_received(self._engine, moment) if isinstance(moment, int) else moment
 
     def draft(self) -> Edition | None:
         """What is drafted, whatever it was made from; None without a draft."""
@@ -44,4 +64,4 @@ class Editions:
 
     def forget(self) -> None:
         """Look again at the next question."""
-        self._known = None
+        self._known = self._rules = None

@@ -85,14 +85,14 @@ class Question:
             scope=_one_of(params, "scope", SCOPES, "person"),
             group_by=_groups(params.get("group_by", "channel")),
             filters=filters,
-            as_of=_as_of(params.get("as_of")),
+            as_of=as_of_from(params.get("as_of")),
             with_bots=_one_of(params, "include", INCLUDES, "") == "bots",
         )
 
     @staticmethod
     def as_of_in(params: Mapping[str, str]) -> int | datetime | None:
         """The moment that a query asks about. Raises Refusal."""
-        return _as_of(params.get("as_of"))
+        return as_of_from(params.get("as_of"))
 
     def to_params(self) -> dict[str, str]:
         """The canonical query string of the question; reads back to an equal question."""
@@ -218,9 +218,10 @@ def _edge(text: str, name: str, zone: ZoneInfo) -> datetime:
     return moment
 
 
-def _as_of(text: str | None) -> int | datetime | None:
+def as_of_from(text: str | None, name: str = "as_of") -> int | datetime | None:
+    """A watermark or an instant. Raises Refusal naming the parameter."""
     if text is None:
         return None
     if text.isascii() and text.isdigit() and len(text) < 19:
         return int(text)
-    return _edge(text, "as_of", ZoneInfo("UTC"))
+    return _edge(text, name, ZoneInfo("UTC"))

@@ -87,7 +87,7 @@ async def test_rules_that_another_process_wrote_hold_here_too(
 ) -> None:
     await fresh.tell(line("One"), path="/v1/spend")
     assert (await roi(fresh))["rows"][0]["campaign"] == "One"
-    monkeypatch.setattr("service.reports.desk.RULES_SECONDS", -1.0)
+    monkeypatch.setattr("service.reports.editions.SECONDS", -1.0)
     rules = {"rules": [{"match": {"campaign": "one"}, "to": {"campaign": "Two"}}]}
     write_setting(fresh.parts.engine, "campaigns", rules, NOW, "another process")
     assert (await roi(fresh))["rows"][0]["campaign"] == "Two"

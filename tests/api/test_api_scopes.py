@@ -43,6 +43,8 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str], int]] = {
     ("get", "/v1/people/{person_id}"): (frozenset({"people"}), 404),
     ("get", "/v1/sources"): (frozenset({"read", "admin"}), 200),
     ("get", "/v1/sources/quality"): (READERS, 200),
+    ("get", "/v1/changes"): (READERS, 200),
+    ("get", "/v1/changes/facts"): (READERS, 422),
     ("get", "/v1/campaigns/rules"): (frozenset({"admin"}), 200),
     ("put", "/v1/campaigns/rules"): (frozenset({"admin"}), 200),
     ("get", "/v1/quarantine"): (frozenset({"admin"}), 200),
