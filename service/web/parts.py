@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from starlette.requests import Request
 
 from service.collect.replay import Mender
+from service.reports.cell_parts import Cell
 from service.reports.question import Question
 from service.web.session import SignIn
 
@@ -23,6 +24,16 @@ class Desk(Protocol):
     def roi(self, question: Question) -> Report: ...
 
     def trend(self, question: Question, every: str) -> Report: ...
+
+    def cell(
+        self,
+        question: Question,
+        report: str,
+        cell: Cell,
+        measure: str,
+        limit: int,
+        cursor: str | None,
+    ) -> Report: ...
 
     def journeys(
         self, question: Question, limit: int, cursor: str | None, search: str

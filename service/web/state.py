@@ -52,6 +52,9 @@ class State:
     columns: str = ""
     metric: str = "money"
     campaign: str = ""
+    channel: str = ""
+    cell: str = ""
+    measure: str = ""
     search: str = ""
     cursor: str = ""
 

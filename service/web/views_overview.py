@@ -13,6 +13,7 @@ from service.web.pages import formatter_of, render
 from service.web.parts import Report
 from service.web.summary import findings, headline
 from service.web.table import build_table, chosen_columns
+from service.web.why import Why, row_cell
 from service.web.words import METRICS
 
 CONVERSIONS_PER_PAGE = 25
@@ -49,6 +50,7 @@ def show_overview(request: Request) -> Response:
         table=build_table(
             report, before, "channel", chosen_columns(state.columns), state.sort, formatter
         ),
+        why=Why(state, NOWHERE, asked.days_before),
         reasons=desk.attribution(asked.question())["unattributed"]["reasons"],
         all_metrics=words.METRICS,
         csv=asked.csv(group_by="channel"),
@@ -85,8 +87,15 @@ def show_channel(request: Request, channel: str) -> Response:
             formatter,
         ),
         table=build_table(
-            report, before, dimension, chosen_columns(state.columns), state.sort, formatter
+            report,
+            before,
+            dimension,
+            chosen_columns(state.columns),
+            state.sort,
+            formatter,
+            row_cell(own, where[own]),
         ),
+        why=Why(state, where, asked.days_before),
         all_metrics=words.METRICS,
         conversions=conversions,
         csv=asked.csv(where, group_by=dimension),

@@ -246,6 +246,11 @@ def model(text: str) -> str:
     return f"{label} ({parameters.replace(':', ', ')})" if parameters else label
 
 
+def measure(key: str) -> str:
+    """The name of a measure, one that is no column of a table included."""
+    return METRICS[key].label if key in METRICS else humane(key)
+
+
 def stage(name: str | None) -> str:
     return STAGES.get(name or "") or humane(name)
 

@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from service.reports.cell_parts import Cell
 from service.reports.question import Question
 from service.web import words
+from tests.web.fake_cells import explained, number
 
 NOW = datetime(2026, 11, 20, 14, 32, tzinfo=UTC)
 ADDING = (
@@ -28,10 +30,6 @@ CHANNELS = {name: numbers for name, *numbers in map(str.split, _TABLE.strip().sp
 REST = CHANNELS.pop("rest")
 NOTHING = ["0"] * len(ADDING)
 LONG_NAME = "Größe & Maß, Herbst 2026 / Remarketing Besucher letzte 30 Tage DE-AT-CH"
-
-
-def number(value: Decimal) -> int | float:
-    return int(value) if value == value.to_integral() else float(value)
 
 
 def ratio(above: Decimal, below: Decimal) -> float | None:
@@ -141,6 +139,18 @@ class FakeDesk:
             {"reason": "no_person", "conversions": 0.5, "value": 2200},
         ]
         return {"unattributed": {"reasons": reasons}, "meta": self.meta(question)}
+
+    def cell(
+        self,
+        question: Question,
+        report: str,
+        cell: Cell,
+        measure: str,
+        limit: int,
+        cursor: str | None,
+    ) -> dict[str, Any]:
+        self._note(f"cell {report} {cell} {measure}", question)
+        return explained(self.roi(question), cell, measure, limit, cursor)
 
     def trend(self, question: Question, every: str) -> dict[str, Any]:
         self._note("trend", question)
