@@ -18,7 +18,7 @@ from service.kit.duck import fetch_columns
 from service.kit.errors import ReconciliationError, Refusal
 from service.reports.allocations import allocation_of
 from service.reports.attribution import clock, load_chosen
-from service.reports.credited import Allocation, counts, exact_sums
+from service.reports.credited import REASONS, Allocation, counts, exact_sums
 from service.reports.groups import Groups
 from service.reports.load import Loaded, load
 from service.reports.question import GROUPS, Question
@@ -42,18 +42,21 @@ SPENT = ("spend", "impressions", "clicks")
 class Cell:
     """One row of a report by its labels, the unattributed row or the total.
 
-    Attributes: labels: (grouping, value), the empty text for what is not set.
+    Attributes: labels: (grouping, value), the empty text for what is not set; reason: of the
+    unattributed row only what is so for this one of REASONS, empty for all of it.
     """
 
     kind: Kind
     labels: tuple[tuple[str, str], ...] = ()
+    reason: str = ""
 
     @classmethod
     def parse(cls, text: str) -> "Cell":
-        r"""From `channel:paid_search,month:2026-03-01`, `unattributed` or `total`; a comma inside a
-        value is written `\,`. Raises Refusal."""
-        if text == "unattributed":
-            return cls("unattributed")
+        r"""From `channel:paid_search,month:2026-03-01`, `unattributed`, `unattributed:no_person` or
+        `total`; a comma inside a value is written `\,`. Raises Refusal."""
+        kind, _, reason = text.partition(":")
+        if kind == "unattributed" and reason in ("", *REASONS):
+            return cls("unattributed", (), reason)
         if text == "total":
             return cls("total")
         labels: list[tuple[str, str]] = []
@@ -64,14 +67,15 @@ class Cell:
                     "bad_cell",
                     "cell",
                     "write the row's labels like channel:paid_search,month:2026-03-01, each once; "
-                    f"or unattributed, or total; groupings are {', '.join(GROUPS)}",
+                    "or unattributed, alone or with a colon and a reason; or total; "
+                    f"groupings are {', '.join(GROUPS)}; reasons {', '.join(REASONS)}",
                 )
             labels.append((name, value.replace("\\,", ",")))
         return cls("row", tuple(labels))
 
     def __str__(self) -> str:
         if self.kind != "row":
-            return self.kind
+            return f"{self.kind}:{self.reason}" if self.reason else self.kind
         return ",".join(f"{name}:" + value.replace(",", "\\,") for name, value in self.labels)
 
     def grouped(self, question: Question, grouping_given: bool) -> Question:
@@ -176,14 +180,23 @@ class Drill:
         given = np.flatnonzero(credit)
         parts = exact_sums(loaded.journeys.journey[given], credit[given], len(amounts))
         if self.cell.kind != "row" and not self.question.filters:
-            parts += np.where(self.allocation.idle, amounts, 0)
+            parts += np.where(self._unearned(), amounts, 0)
         whole = self.allocation.gather(amounts, self._touch_rows, len(self.groups.labels))
         total = {
             "row": lambda: int(whole.rows[self._mine()[: len(whole.rows)]].sum()),
-            "unattributed": lambda: sum(whole.unattributed.values()),
+            "unattributed": lambda: sum(
+                units
+                for reason, units in whole.unattributed.items()
+                if self.cell.reason in ("", reason)
+            ),
             "total": lambda: whole.shown,
         }[self.cell.kind]()
         return _proved("conversions", loaded.conversions["conversion_key"], parts, total)
+
+    def _unearned(self) -> Bools:
+        """bool[n]: the conversions of the period that no touchpoint earned, for the cell's reason."""
+        idle, reason = self.allocation.idle, self.cell.reason
+        return idle & (self.allocation.reasons() == REASONS.index(reason)) if reason else idle
 
     def _spent(self, measure: str) -> Parts:
         lines = fetch_columns(self._mart, SPEND_LINES, spend_parameters(self.question))

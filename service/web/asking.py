@@ -10,11 +10,18 @@ from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 
-from service.reports.question import Question
+from service.reports.question import Question, as_of_from
 from service.web import words
 from service.web.format import Formatter
 from service.web.parts import Parts, Report, parts_of, zone_of
-from service.web.state import COMPARES, PERIODS, State, question_params, today_in
+from service.web.state import (
+    COMPARES,
+    PERIODS,
+    State,
+    moment_text,
+    question_params,
+    today_in,
+)
 
 Where = Mapping[str, str]
 NOWHERE: Where = MappingProxyType({})
@@ -110,12 +117,24 @@ class Asked:
             "days": formatter.days(*self.days),
             "days_before": formatter.days(*self.days_before) if self.days_before else "",
             "zone": self.zone.key,
+            "as_of": self.moment_words(self.state.as_of, formatter),
             "begins": formatter.day(self.begins) if self.begins else "",
             "start": self.days[0].isoformat(),
             "end": self.days[1].isoformat(),
             "earlier": self._shifted(-1),
             "later": self._shifted(1),
         }
+
+    def moment(self, name: str, text: str) -> int | datetime | None:
+        """A watermark or a moment from the address; None without one. Raises: Refusal."""
+        return as_of_from(moment_text(name, text, self.zone) if text else None, name)
+
+    def moment_words(self, text: str, formatter: Formatter) -> str:
+        """A moment, or a state of the ledger, as people say it; "" without one."""
+        moment = self.moment("as_of", text)
+        if isinstance(moment, int):
+            return f"ledger up to {formatter.count(moment)}"
+        return formatter.moment(moment) if moment else ""
 
     def _shifted(self, direction: int) -> dict[str, str] | None:
         """The neighbouring days of the same length; None where they lie in the future."""

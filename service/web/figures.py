@@ -7,12 +7,14 @@ from typing import Any
 from markupsafe import Markup
 
 from service.web import charts
-from service.web.format import WHOLE_FROM, Formatter, Number
+from service.web.format import WHOLE_FROM, Formatter, Number, exact
 from service.web.summary import chart_summary
 from service.web.table import Change, change_of
+from service.web.why import Sentence, Told, row_cell
 from service.web.words import CARDS, METRICS
 
 Report = dict[str, Any]
+Shown = str | Told
 
 CHOICES = {
     "money": ("Revenue and spend", ("revenue", "spend")),
@@ -24,13 +26,14 @@ CHOICES = {
 
 @dataclass(frozen=True)
 class Card:
-    """One key figure with its move and its line."""
+    """One key figure with its move and its line; `value` is for machines, empty when undefined."""
 
     key: str
     label: str
     means: str
     text: str
     title: str
+    value: str
     change: Change
     spark: Markup
 
@@ -41,16 +44,17 @@ class Figure:
 
     Attributes:
         heads: the table's column headings.
-        rows: (day as ISO text, day as shown, cells as shown) oldest first.
+        rows: (day as ISO text, day as shown, cells as shown) oldest first; a cell without a number
+            is an empty text.
         data: for the interactive chart: the same numbers, and the texts to say for each.
         svg: the drawing that stands without scripts.
     """
 
     heading: str
-    summary: str
+    summary: Sentence
     every: str
     heads: list[str]
-    rows: list[tuple[str, str, list[str]]]
+    rows: list[tuple[str, str, list[Shown]]]
     data: dict[str, Any]
     svg: Markup
     keys: list[tuple[str, str]]
@@ -106,6 +110,7 @@ def build_cards(
                 metric.means,
                 shown,
                 formatter.full(metric.kind, value),
+                "" if value is None else str(exact(value)),
                 change_of(metric, totals, old, formatter),
                 charts.sparkline(values),
             )
@@ -133,11 +138,12 @@ def build_figure(
     """
     heading, keys = CHOICES.get(choice, CHOICES["money"])
     days = [date.fromisoformat(point[every]) for point in points]
-    lines = _lines(points, before, keys)
+    lines = _lines(points, before, keys, every)
     if not any(value for line in lines for value in line.values):
         days, lines = [], [replace(line, values=[]) for line in lines]
     metric = METRICS[keys[0]]
     texts = _texts(lines, metric.kind, formatter)
+    cells = [_cells(line, column, every) for line, column in zip(lines, texts, strict=True)]
     shown_days = [formatter.day(day) for day in days]
     first = list(zip(lines[0].values, days, strict=True))
     return Figure(
@@ -146,7 +152,7 @@ def build_figure(
         every,
         [line.label for line in lines],
         [
-            (day.isoformat(), shown, [column[i] for column in texts])
+            (day.isoformat(), shown, [column[i] for column in cells])
             for i, (day, shown) in enumerate(zip(days, shown_days, strict=True))
         ],
         _data(lines, texts, days, shown_days, metric.kind, formatter),
@@ -160,16 +166,34 @@ class _Line:
     name: str
     label: str
     values: list[Number | None]
+    measure: str
+    days: list[str]
 
 
-def _lines(points: list[Report], before: list[Report], keys: tuple[str, ...]) -> list[_Line]:
-    lines = [_Line(key, METRICS[key].label, [point[key] for point in points]) for key in keys]
+def _lines(
+    points: list[Report], before: list[Report], keys: tuple[str, ...], every: str
+) -> list[_Line]:
+    days = [point[every] for point in points]
+    lines = [
+        _Line(key, METRICS[key].label, [point[key] for point in points], key, days) for key in keys
+    ]
     if before:
         # Points are compared by their place: the first day with the first day.
         old = [point[keys[0]] for point in before][: len(points)]
         old += [None] * (len(points) - len(old))
-        lines.append(_Line("before", f"{METRICS[keys[0]].label}, compared period", old))
+        label = f"{METRICS[keys[0]].label}, compared period"
+        lines.append(_Line("before", label, old, keys[0], [point[every] for point in before]))
     return lines
+
+
+def _cells(line: _Line, texts: list[str], every: str) -> list[Shown]:
+    """The numbers of a line, each with the cell of the trend that it is."""
+    return [
+        text
+        if value is None
+        else Told(text, row_cell(every, line.days[i]), line.measure, line.name == "before")
+        for i, (value, text) in enumerate(zip(line.values, texts, strict=True))
+    ]
 
 
 def _texts(lines: list[_Line], kind: str, formatter: Formatter) -> list[list[str]]:

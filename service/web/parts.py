@@ -9,6 +9,11 @@ from sqlalchemy import Engine
 from starlette.requests import Request
 
 from service.collect.replay import Mender
+from service.journeys.causes import Causes
+from service.reports.cell_parts import Cell
+from service.reports.changes import Steps
+from service.reports.configuration import Edition
+from service.reports.moments import AsOf, Between
 from service.reports.question import Question
 from service.web.session import SignIn
 
@@ -24,11 +29,33 @@ class Desk(Protocol):
 
     def trend(self, question: Question, every: str) -> Report: ...
 
+    def cell(
+        self,
+        question: Question,
+        report: str,
+        cell: Cell,
+        measure: str,
+        limit: int,
+        cursor: str | None,
+    ) -> Report: ...
+
     def journeys(
         self, question: Question, limit: int, cursor: str | None, search: str
     ) -> Report: ...
 
     def journey(self, conversion_id: str, question: Question) -> Report: ...
+
+    def changes(
+        self,
+        report: str,
+        since: AsOf,
+        until: AsOf | None,
+        asked: Callable[[Edition], Question],
+    ) -> Steps: ...
+
+    def changed_facts(
+        self, since: AsOf, until: AsOf | None, with_bots: bool
+    ) -> tuple[Between, Causes]: ...
 
     def compare(self, question: Question) -> Report: ...
 

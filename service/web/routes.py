@@ -34,7 +34,9 @@ from service.web.session import (
     session_of,
     set_session,
 )
+from service.web.views_changes import CARD, CHANGES, show_card, show_changes
 from service.web.views_compare import show_compare
+from service.web.views_explain import show_explanation
 from service.web.views_journeys import show_journey, show_journeys
 from service.web.views_overview import show_channel, show_overview
 from service.web.views_quarantine import (
@@ -48,6 +50,7 @@ from service.web.views_quarantine import (
 )
 from service.web.views_setup import make_key, show_arrival, show_setup
 from service.web.views_sources import show_sources
+from service.web.why import EXPLAIN
 
 _YEAR = 365 * 86_400
 
@@ -60,9 +63,12 @@ def create_web() -> APIRouter:
     )
     private.add_api_route("/", show_overview)
     private.add_api_route("/channels/{channel:path}", show_channel)
+    private.add_api_route(CHANGES, show_changes)
+    private.add_api_route(CARD, show_card)
     private.add_api_route("/compare", show_compare)
     private.add_api_route("/journeys", show_journeys)
     private.add_api_route("/journeys/{conversion_id:path}", show_journey)
+    private.add_api_route(EXPLAIN, show_explanation)
     private.add_api_route("/sources", show_sources)
     private.add_api_route("/setup", show_setup)
     private.add_api_route("/setup", make_key, methods=["POST"])

@@ -48,10 +48,16 @@ class State:
     scope: str = "person"
     include: str = ""
     currency: str = ""
+    as_of: str = ""
+    since: str = ""
+    cause: str = ""
     sort: str = ""
     columns: str = ""
     metric: str = "money"
     campaign: str = ""
+    channel: str = ""
+    cell: str = ""
+    measure: str = ""
     search: str = ""
     cursor: str = ""
 
@@ -117,6 +123,11 @@ class State:
             if (value := getattr(state, field.name)) != field.default
         }
 
+    def page(self, path: str, **changes: str) -> str:
+        """Another page of this dashboard for the same question, with some choices changed: what
+        chooses inside this page stays behind."""
+        return self.url(path, **{name: str(DEFAULTS[name]) for name in OWN} | changes)
+
     def url(self, path: str, **changes: str) -> str:
         """An address of this dashboard that keeps the choices, with some changed."""
         query = urlencode(self.params(**changes))
@@ -124,6 +135,11 @@ class State:
 
 
 DEFAULTS = {field.name: field.default for field in fields(State)}
+OWN = (
+    *("sort", "columns", "metric", "campaign", "channel", "cell", "measure", "search", "cursor"),
+    *("since", "cause"),
+)
+"""What chooses inside one page, and says nothing on another."""
 
 
 def question_params(
@@ -143,7 +159,24 @@ def question_params(
     for name in ("currency", "include"):
         if value := getattr(state, name):
             params[name] = value
+    if state.as_of:
+        params["as_of"] = moment_text("as_of", state.as_of, zone)
     return params | extra
+
+
+def moment_text(name: str, text: str, zone: ZoneInfo) -> str:
+    """A watermark as it is; a moment as the API reads it: without an offset it is one of the zone.
+
+    Raises: Refusal: neither a number nor a moment.
+    """
+    if text.isascii() and text.isdigit():
+        return text
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        detail = f"`{name}` must be a moment like 2026-03-01T09:00, or a watermark"
+        raise Refusal("bad_moment", name, detail) from error
+    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).isoformat()
 
 
 def today_in(zone: ZoneInfo, now: datetime) -> date:

@@ -7,54 +7,63 @@ from datetime import date
 from operator import itemgetter
 from typing import Any
 
-from service.web import words
 from service.web.format import Formatter, Number, exact_sum
 from service.web.table import change_of
+from service.web.why import Sentence, Told, row_cell
 from service.web.words import METRICS, Metric
 
 Report = dict[str, Any]
 
 
-def headline(report: Report, before: Report | None, formatter: Formatter) -> str:
-    """What came of the money, and which channel earned most."""
+def headline(report: Report, before: Report | None, formatter: Formatter) -> Sentence:
+    """What came of the money, and which way revenue went."""
     totals = report["totals"]
     spend, revenue = totals["spend"] or 0, totals["revenue"] or 0
+    spent = Told(formatter.round_money(spend), "total", "spend")
+    earned = Told(formatter.round_money(revenue), "total", "revenue")
+    text: Sentence
     if not spend and not revenue:
-        return "No money was spent and none came in during these days."
+        return ["No money was spent and none came in during these days."]
     if not spend:
-        text = f"{formatter.round_money(revenue)} came in, and no spend is known for these days."
+        text = [earned, " came in, and no spend is known for these days."]
     elif not revenue:
-        text = f"{formatter.round_money(spend)} was spent and nothing came back yet."
+        text = [spent, " was spent and nothing came back yet."]
     else:
-        text = (
-            f"{formatter.round_money(spend)} of spend brought {formatter.round_money(revenue)} "
-            f"of revenue: {formatter.money(totals['roas'])} for each {formatter.money(1, places=0)} spent."
-        )
+        roas = Told(formatter.money(totals["roas"]), "total", "roas")
+        one = formatter.money(1, places=0)
+        text = [spent, " of spend brought ", earned, " of revenue: "]
+        text += [roas, f" for each {one} spent."]
     change = change_of(METRICS["revenue"], totals, before["totals"] if before else None, formatter)
     if change.arrow:
-        text = f"{text} Revenue is {'up' if change.arrow == '↑' else 'down'} {change.text}."
+        moved = f" Revenue is {'up' if change.arrow == '↑' else 'down'} "
+        text += [moved, Told(change.text, "total", "revenue"), "."]
     return text
 
 
-def findings(report: Report, formatter: Formatter) -> list[tuple[str, str, str]]:
-    """At most three things worth a look: (tone, sentence, channel it is about)."""
-    found: list[tuple[str, str, str]] = []
+def findings(report: Report, formatter: Formatter) -> list[tuple[str, str, Sentence]]:
+    """At most three things worth a look: (tone, channel, what is said of it after its name)."""
+    found: list[tuple[str, str, Sentence]] = []
     rows = report["rows"]
+
+    def figure(row: Report, measure: str, kind: str = "money") -> Told:
+        text = formatter.show(kind, row[measure])
+        return Told(text, row_cell("channel", row["channel"]), measure)
+
     earners = [row for row in rows if (row["revenue"] or 0) > 0]
     if earners:
         best = max(earners, key=lambda row: row["revenue"])
-        name, earned = words.channel(best["channel"]), formatter.round_money(best["revenue"])
-        found.append(("good", f"{name} earned the most: {earned}.", best["channel"]))
+        told: Sentence = [" earned the most: ", figure(best, "revenue"), "."]
+        found.append(("good", best["channel"], told))
     idle = [row for row in rows if (row["spend"] or 0) > 0 and not (row["revenue"] or 0)]
     if idle:
         worst = max(idle, key=lambda row: row["spend"])
-        name, spent = words.channel(worst["channel"]), formatter.round_money(worst["spend"])
-        found.append(("bad", f"{name} spent {spent} and sold nothing.", worst["channel"]))
+        told = [" spent ", figure(worst, "spend"), " and sold nothing."]
+        found.append(("bad", worst["channel"], told))
     losing = [row for row in rows if row["roi"] is not None and row["roi"] < 0 and row not in idle]
     if losing:
         row = max(losing, key=lambda row: row["spend"])
-        name, roi = words.channel(row["channel"]), formatter.percent(row["roi"])
-        found.append(("bad", f"{name} has not earned its spend back: ROI {roi}.", row["channel"]))
+        told = [" has not earned its spend back: ROI ", figure(row, "roi", "percent"), "."]
+        found.append(("bad", row["channel"], told))
     return found
 
 
@@ -64,18 +73,21 @@ def chart_summary(
     unattributed: Report,
     every: str,
     formatter: Formatter,
-) -> str:
+) -> Sentence:
     """The total and the best stretch of one line, and what the line cannot show."""
     known = [(value, day) for value, day in points if value]
     if not known:
-        return f"{metric.label}: nothing in these days."
-    total = formatter.show(metric.kind, exact_sum([value for value, _ in known]))
+        return [f"{metric.label}: nothing in these days."]
+
+    def figure(value: Number, cell: str) -> Told:
+        return Told(formatter.show(metric.kind, value), cell, metric.key)
+
+    rest = unattributed.get(metric.key)
+    total = exact_sum([*(value for value, _ in known), rest])
     best, day = max(known, key=itemgetter(0))
     stretch = {"day": "day", "week": "week, beginning", "month": "month, beginning"}[every]
-    text = (
-        f"{metric.label} {total} in total; the best {stretch} {formatter.day(day)}, "
-        f"with {formatter.show(metric.kind, best)}."
-    )
-    if rest := unattributed.get(metric.key):
-        text += f" A further {formatter.show(metric.kind, rest)} is unattributed and not drawn."
-    return text
+    text: Sentence = [f"{metric.label} ", figure(total, "total"), " in total"]
+    if rest:
+        text += [", ", figure(rest, "unattributed"), " of it unattributed and not drawn"]
+    text += [f"; the best {stretch} {formatter.day(day)}, with "]
+    return [*text, figure(best, row_cell(every, day.isoformat())), "."]

@@ -12,6 +12,7 @@ from typing import Any
 
 from service.kit.errors import ReconciliationError, Refusal
 from service.web.format import WHOLE_FROM, Formatter, Number, exact, exact_sum
+from service.web.why import row_cell
 from service.web.words import DEFAULT_COLUMNS, METRICS, Metric
 
 Row = dict[str, Any]
@@ -46,9 +47,11 @@ class Change:
 
 @dataclass(frozen=True)
 class Line:
-    """One row: `name` is the value of the dimension, `None` when it was not set."""
+    """One row: `name` is the value of the dimension, `None` when it was not set; `cell` names the
+    row in the address of an explanation."""
 
     name: str | None
+    cell: str
     cells: list[Cell]
     change: Change
     earned: Number | None
@@ -100,6 +103,7 @@ def build_table(
     metrics: list[Metric],
     sort: str,
     formatter: Formatter,
+    whole: str = "total",
 ) -> Table:
     """The table of one ROI report grouped by one dimension.
 
@@ -110,6 +114,7 @@ def build_table(
         metrics: the columns.
         sort: `-key` for descending; see sort_of.
         formatter: writes the numbers.
+        whole: the cell that the totals are.
 
     Raises:
         ReconciliationError: rows and unattributed do not add up to the total.
@@ -122,21 +127,22 @@ def build_table(
     places = {m.key: _places([*parts, totals], m) for m in metrics}
     past = {row[dimension]: row for row in before["rows"]} if before else {}
 
-    def line(row: Row, name: str | None, old: Row | None) -> Line:
+    def line(row: Row, name: str | None, old: Row | None, cell: str) -> Line:
         cells = [_cell(row, metric, places[metric.key], formatter) for metric in metrics]
         change = change_of(METRICS["revenue"], row, old, formatter) if before else Change()
-        return Line(name, cells, change, row["revenue"], row["spend"])
+        return Line(name, cell, cells, change, row["revenue"], row["spend"])
 
     old_rest = before["unattributed"] if before else None
     old_totals = before["totals"] if before else None
     return Table(
         metrics,
         [
-            line(row, row[dimension], past.get(row[dimension], {"revenue": 0}))
+            line(row, name, past.get(name, {"revenue": 0}), row_cell(dimension, name))
             for row in sorted_rows(rows, key, descending, dimension)
+            for name in [row[dimension]]
         ],
-        line(unattributed, "unattributed", old_rest) if unattributed else None,
-        line(totals, "totals", old_totals),
+        line(unattributed, "unattributed", old_rest, "unattributed") if unattributed else None,
+        line(totals, "totals", old_totals, whole),
         key,
         descending,
         before is not None,

@@ -13,6 +13,9 @@ from service.web.pages import formatter_of, render
 from service.web.parts import Report
 from service.web.summary import findings, headline
 from service.web.table import build_table, chosen_columns
+from service.web.views_changes import CARD, CHANGES
+from service.web.visits import note_visit
+from service.web.why import Why, row_cell
 from service.web.words import METRICS
 
 CONVERSIONS_PER_PAGE = 25
@@ -23,13 +26,13 @@ def show_overview(request: Request) -> Response:
     asked = Asked.read(request)
     desk, state = asked.parts.desk, asked.state
     report = desk.roi(asked.question(group_by="channel"))
-    if is_untouched(report):
+    if is_untouched(report) and not state.as_of:
         return render(request, "welcome.html", base_url=base_url_of(request))
     formatter = formatter_of(request, report["meta"]["currency"])
     earlier = asked.question_before(group_by="channel")
     before = desk.roi(earlier) if earlier is not None else None
     points, points_before, unattributed = trend_of(asked, NOWHERE)
-    return render(
+    response = render(
         request,
         "overview.html",
         formatter=formatter,
@@ -49,11 +52,16 @@ def show_overview(request: Request) -> Response:
         table=build_table(
             report, before, "channel", chosen_columns(state.columns), state.sort, formatter
         ),
+        why=Why(state, NOWHERE, asked.days_before),
         reasons=desk.attribution(asked.question())["unattributed"]["reasons"],
         all_metrics=words.METRICS,
         csv=asked.csv(group_by="channel"),
         link=lambda name: state.url(f"/channels/{quote(name, safe='')}", sort="") if name else None,
+        card=state.page(CARD),
+        changes=state.page(CHANGES),
     )
+    note_visit(request, response)
+    return response
 
 
 def show_channel(request: Request, channel: str) -> Response:
@@ -85,8 +93,15 @@ def show_channel(request: Request, channel: str) -> Response:
             formatter,
         ),
         table=build_table(
-            report, before, dimension, chosen_columns(state.columns), state.sort, formatter
+            report,
+            before,
+            dimension,
+            chosen_columns(state.columns),
+            state.sort,
+            formatter,
+            row_cell(own, where[own]),
         ),
+        why=Why(state, where, asked.days_before),
         all_metrics=words.METRICS,
         conversions=conversions,
         csv=asked.csv(where, group_by=dimension),

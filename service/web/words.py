@@ -182,6 +182,15 @@ REASONS = {
         "There are touchpoints, but the configuration leaves all of them out of journeys.",
     ),
 }
+CAUSES = {
+    "spend_restated": "Spend restated",
+    "exchange_rates": "Exchange rates",
+    "identity": "Identity",
+    "deals_changed": "Deals changed",
+    "late_facts": "Late facts",
+    "new_facts": "New facts",
+    "configuration": "Configuration",
+}
 LEFT_OUT = {
     "bot": "they come from robots",
     "spam": "their referrers are known for false visits",
@@ -244,6 +253,11 @@ def model(text: str) -> str:
     if preset:
         label += f" by {preset.title()}"
     return f"{label} ({parameters.replace(':', ', ')})" if parameters else label
+
+
+def measure(key: str) -> str:
+    """The name of a measure, one that is no column of a table included."""
+    return METRICS[key].label if key in METRICS else humane(key)
 
 
 def stage(name: str | None) -> str:

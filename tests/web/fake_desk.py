@@ -1,13 +1,20 @@
 """Reports written by hand, in the shapes that the report desk gives."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from service.reports.cell_parts import Cell
+from service.reports.changes import Steps
+from service.reports.configuration import BUILT_IN
+from service.reports.moments import Between
 from service.reports.question import Question
 from service.reports.verdicts import RULE, verdict_of
 from service.web import words
+from tests.web.fake_cells import explained, number
+from tests.web.fake_changes import facts, moments, steps
 
 NOW = datetime(2026, 11, 20, 14, 32, tzinfo=UTC)
 ADDING = (
@@ -29,10 +36,6 @@ CHANNELS = {name: numbers for name, *numbers in map(str.split, _TABLE.strip().sp
 REST = CHANNELS.pop("rest")
 NOTHING = ["0"] * len(ADDING)
 LONG_NAME = "Größe & Maß, Herbst 2026 / Remarketing Besucher letzte 30 Tage DE-AT-CH"
-
-
-def number(value: Decimal) -> int | float:
-    return int(value) if value == value.to_integral() else float(value)
 
 
 def ratio(above: Decimal, below: Decimal) -> float | None:
@@ -143,6 +146,18 @@ class FakeDesk:
         ]
         return {"unattributed": {"reasons": reasons}, "meta": self.meta(question)}
 
+    def cell(
+        self,
+        question: Question,
+        report: str,
+        cell: Cell,
+        measure: str,
+        limit: int,
+        cursor: str | None,
+    ) -> dict[str, Any]:
+        self._note(f"cell {report} {cell} {measure}", question)
+        return explained(self.roi(question), cell, measure, limit, cursor)
+
     def trend(self, question: Question, every: str) -> dict[str, Any]:
         self._note("trend", question)
         days = {"day": 1, "week": 7, "month": 30}[every]
@@ -220,6 +235,23 @@ class FakeDesk:
 
     def status(self) -> dict[str, Any]:
         return {"first_at": self.first_at, "watermark": self.watermark}
+
+    def changes(
+        self, report: str, since: Any, until: Any, asked: Callable[[Any], Question]
+    ) -> Steps:
+        self.asked.append(("changes", {"since": str(since), "until": str(until)}))
+        found = steps(self.roi(asked(BUILT_IN)))
+        # What the page adds up itself: figures that the hand-written rows do not have.
+        for answer in found.answers:
+            for row in (*answer["rows"], answer["unattributed"]):
+                row.setdefault("conversions", row["won"])
+                row.setdefault("customers", row["won"])
+        return found
+
+    def changed_facts(
+        self, since: Any, until: Any, with_bots: bool
+    ) -> tuple[Between, dict[str, Any]]:
+        return moments(), facts()
 
     def compare(self, question: Question) -> dict[str, Any]:
         """Every model gives the value of the table, the n-th model n tenths more of it."""

@@ -32,10 +32,29 @@ DESKS = {
 ADDRESSES = {
     "full": [
         *("/", "/channels/paid_search", "/channels/paid_search?campaign=spring", "/journeys"),
-        *("/journeys/deal%3AD1%3Awon", "/compare", "/nowhere", "/?model=magic", "/sign-in?token=x"),
+        *("/explain?cell=channel:paid_search", "/explain?cell=channel:email&measure=roi"),
+        *("/explain?measure=spend", "/explain?measure=visits", "/explain?cell=channel:none"),
+        *(
+            "/journeys/deal%3AD1%3Awon",
+            "/compare",
+            "/changes",
+            "/nowhere",
+            "/?model=magic",
+            "/sign-in?token=x",
+        ),
     ],
-    "hostile": ["/", "/channels/x", "/journeys", "/compare"],
-    "still": ["/", "/channels/x", "/journeys", "/journeys/x", "/compare"],
+    "hostile": [
+        *(
+            "/",
+            "/channels/x",
+            "/journeys",
+            "/compare",
+            "/changes",
+            "/explain",
+            "/explain?measure=spend",
+        ),
+    ],
+    "still": ["/", "/channels/x", "/journeys", "/journeys/x", "/compare", "/explain", "/changes"],
     "new": ["/", "/compare"],
 }
 
@@ -158,7 +177,7 @@ def test_pages_are_accessible_and_quiet(
 def test_targets_are_large_enough(browser: Browser, sites: dict[str, Site], width: int) -> None:
     watched = Watched(browser, sites["full"], viewport={"width": width, "height": 800})
     page = watched.sign_in()
-    for address in ("/", "/journeys"):
+    for address in ("/", "/journeys", "/explain", "/explain?measure=roi"):
         watched.go(address)
         small = page.evaluate(
             """() => [...document.querySelectorAll("a, button, select, summary")]
@@ -197,7 +216,7 @@ def test_choices_take_effect_at_once_and_back_undoes_them(watched: Watched) -> N
     expect(page.get_by_role("heading", level=1)).to_have_text("Paid search")
     expect(page).to_have_url(re.compile(r"/channels/paid_search\?model=linear"))
     expect(page.locator("#main")).to_be_focused()
-    page.get_by_role("link", name="spring").click()
+    page.get_by_role("link", name="spring", exact=True).click()
     expect(page).to_have_url(re.compile("campaign=spring"))
     page.get_by_role("link", name="Deal D1", exact=True).click()
     expect(page.get_by_text("Who earned what, under each model")).to_be_visible()
