@@ -46,6 +46,7 @@ SHAPLEY_RATE = ModelDefinition(
         *STEP_PARAMETERS,
     ),
     kind="population",
+    warnings=(EARLY_CHANNELS,),
 )
 
 
