@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from service.attribution.journeys import Bools
-from service.attribution.paths import Floats
+from service.attribution.paths import Floats, row_elements
 
 Table = Any
 """Floats or whole numbers in two dimensions, dense or sparse; SciPy has no types of its own."""
@@ -43,14 +43,15 @@ class Draws:
         won, lost, worth = (table[:, np.flatnonzero(keep)] for table in tables)
         return Draws(won, lost, worth, self.times)
 
-    def sums(self, table: Table, counter: Table) -> Table:
+    def sums(self, table: Table, counter: sparse.csr_array) -> Table:
         """[d or g, k], what is linear in the counts, to be drawn by `drawn`; counter: [p, k].
 
         As many numbers as groups times counters, however many draws there are.
         """
-        found = sparse.csr_array(table) @ counter if sparse.issparse(table) else table @ counter
-        small = found.shape[0] * found.shape[1] <= AT_ONCE
-        return found.toarray() if sparse.issparse(found) and small else found
+        if not sparse.issparse(table):
+            return table @ counter
+        counts = sparse.csr_array(table)
+        return counts @ counter if _is_large(counts, counter) else _product(counts, counter)
 
     def drawn(self, table: Table, rows: slice) -> Floats:
         """float64[rows, k], those draws of a table of `sums` or of counts."""
@@ -62,3 +63,19 @@ class Draws:
         step = max(AT_ONCE // max(cells, 1), 1)
         for first in range(0, len(self), step):
             yield slice(first, min(first + step, len(self)))
+
+
+def _is_large(table: sparse.csr_array, counter: sparse.csr_array) -> bool:
+    return bool(table.shape[0] * counter.shape[1] > AT_ONCE)
+
+
+def _product(table: sparse.csr_array, counter: sparse.csr_array) -> Floats:
+    """float64[g, k], table @ counter. Adding up into a dense table takes half of SciPy's time."""
+    groups, width = table.shape[0], counter.shape[1]
+    group = np.repeat(np.arange(groups), np.diff(table.indptr))
+    sizes = np.diff(counter.indptr)[table.indices]
+    places = row_elements(counter.indptr[table.indices], sizes)
+    keys = np.repeat(group * width, sizes) + counter.indices[places]
+    amounts = np.repeat(table.data, sizes) * counter.data[places]
+    sums = np.bincount(keys, amounts, groups * width).astype(np.float64, copy=False)
+    return sums.reshape(groups, width)

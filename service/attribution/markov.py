@@ -89,13 +89,9 @@ def fit_markov(paths: Paths, order: int, *, null: bool) -> Fit:
     nulls = paths.nulls if null else np.zeros_like(paths.nulls)
     statistics = statistics_of(chain)
     journeys = (paths.conversions + nulls).astype(np.float64)
-    sums = _Sums(
-        journeys @ statistics.moves,
-        journeys @ statistics.visits,
-        journeys @ statistics.starts,
-        paths.conversions @ statistics.ends,
-        paths.values @ statistics.ends,
-    )
+    won, worth = paths.conversions @ statistics.ends, paths.values @ statistics.ends
+    moves, ends = journeys @ statistics.moves, journeys @ statistics.ends
+    sums = _Sums.of(moves, ends, won, worth, statistics)
     solved = _solve(_Counts.of(sums, statistics), chain, chain.contains(paths.state_count))
     paid = solved.lost_value if paths.values.sum() > 0 else solved.lost
     details = {"removal_effect": _clean(solved.lost / solved.rate)}
@@ -139,6 +135,14 @@ class _Sums:
     starts: Floats
     won: Floats
     worth: Floats
+
+    @classmethod
+    def of(
+        cls, moves: Floats, ends: Floats, won: Floats, worth: Floats, statistics: Statistics
+    ) -> "_Sums":
+        """Every visit is left by a move or is the last; what is not entered by a move is a start."""
+        visits = moves @ statistics.leaving + ends
+        return cls(moves, visits, visits - moves @ statistics.entering, won, worth)
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,14 +231,14 @@ def draw_markov(paths: Paths, draws: Draws, order: int, *, null: bool) -> Floats
     journeys = draws.conversions + draws.nulls if null else draws.conversions
     tables = [
         draws.sums(journeys, statistics.moves),
-        draws.sums(journeys, statistics.visits),
-        draws.sums(journeys, statistics.starts),
+        draws.sums(journeys, statistics.ends),
         draws.sums(draws.conversions, statistics.ends),
         draws.sums(draws.values, statistics.ends),
     ]
     cells = chain.state_count**2 if order == 1 else len(statistics.source)
     for rows in draws.parts(cells):
-        sums = _Sums(*(draws.drawn(table, rows) for table in tables))
+        moves, ends, won, worth = (draws.drawn(table, rows) for table in tables)
+        sums = _Sums.of(moves, ends, won, worth, statistics)
         if order == 1:
             shares[rows, chain.states[:, 0]] = _closed_forms(sums, statistics)
         else:

@@ -31,8 +31,9 @@ def _transitions(rows: list[Row]) -> dict[str, float]:
     paths, names = paths_of(rows)
     counted = statistics_of(chain_of(paths, 1))
     journeys = paths.conversions + paths.nulls
-    visits, moves = journeys @ counted.visits, journeys @ counted.moves
-    ends, starts = paths.conversions @ counted.ends, journeys @ counted.starts
+    moves, ends = journeys @ counted.moves, paths.conversions @ counted.ends
+    visits = moves @ counted.leaving + journeys @ counted.ends
+    starts = visits - moves @ counted.entering
     found = {
         f"{names[a]} {names[b]}": float(n / visits[a])
         for a, b, n in zip(counted.source, counted.target, moves, strict=True)
