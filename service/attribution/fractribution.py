@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from service.attribution.definitions import ModelDefinition
+from service.attribution.draws import Draws
 from service.attribution.fitted import Fit
 from service.attribution.journeys import Ints
 from service.attribution.paths import Codes, Floats, Paths
@@ -52,18 +53,22 @@ def step_weights(paths: Paths, without: Ints, conversions: Ints, nulls: Ints) ->
     return weights
 
 
-def draw_fractribution(paths: Paths, conversions: Floats, nulls: Floats, values: Floats) -> Floats:
-    """float64[d, state_count], the states' shares of the credit under d counts [d, p]."""
-    without, amounts = without_each(paths), np.zeros((len(values), paths.state_count))
+def draw_fractribution(paths: Paths, draws: Draws) -> Floats:
+    """float64[d, state_count], the states' shares of the credit under d counts."""
+    without, amounts = without_each(paths), np.zeros((len(draws), paths.state_count))
     last = paths.offsets[1:][paths.sizes > 0] - 1
     path = paths.path
-    for draw in range(len(values)):
-        weights = step_weights(paths, without, conversions[draw], nulls[draw])
-        sums = np.bincount(path, weights, paths.path_count)
-        weights[last] += sums[path[last]] == 0
-        sums = np.where(sums > 0, sums, 1.0)
-        worth = weights * (values[draw] / sums)[path]
-        amounts[draw] = np.bincount(paths.codes, worth, paths.state_count)
+    for rows in draws.parts(paths.path_count):
+        won, lost, worth = (
+            draws.drawn(table, rows) for table in (draws.conversions, draws.nulls, draws.values)
+        )
+        for place, draw in enumerate(range(rows.start, rows.stop)):
+            weights = step_weights(paths, without, won[place], lost[place])
+            sums = np.bincount(path, weights, paths.path_count)
+            weights[last] += sums[path[last]] == 0
+            sums = np.where(sums > 0, sums, 1.0)
+            credit = weights * (worth[place] / sums)[path]
+            amounts[draw] = np.bincount(paths.codes, credit, paths.state_count)
     return shared(amounts)
 
 

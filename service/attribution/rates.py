@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from service.attribution.definitions import ModelDefinition
+from service.attribution.draws import Draws
 from service.attribution.fitted import Fit
 from service.attribution.journeys import Ints
 from service.attribution.parameters import Parameter
@@ -46,6 +47,7 @@ SHAPLEY_RATE = ModelDefinition(
         *STEP_PARAMETERS,
     ),
     kind="population",
+    warnings=(EARLY_CHANNELS,),
 )
 
 
@@ -66,18 +68,19 @@ def fit_rate(paths: Paths, pairs: int, seed: int, exact_states: int = EXACT_STAT
     return Fit(shares=_in_conversions(paths, marginal), details={"marginal": marginal}, facts=facts)
 
 
-def draw_rate(
-    paths: Paths, conversions: Floats, nulls: Floats, values: Floats, pairs: int, seed: int
-) -> Floats:
-    """float64[d, state_count], the shares under d counts of the paths, each [d, p]."""
+def draw_rate(paths: Paths, draws: Draws, pairs: int, seed: int) -> Floats:
+    """float64[d, state_count], the shares under d counts of the paths."""
     taken = paths.sizes > 0
-    kept = paths.select(taken)
-    shares = np.zeros((len(values), paths.state_count))
-    for draw in range(len(values)):
-        journeys = (conversions[draw] + nulls[draw])[taken]
-        worth = values[draw][taken]
-        marginal, _ = _marginals(kept, worth, journeys, pairs, seed, EXACT_STATES)
-        shares[draw] = shared(marginal)
+    kept, draws = paths.select(taken), draws.of_paths(taken)
+    shares = np.zeros((len(draws), paths.state_count))
+    for rows in draws.parts(kept.path_count):
+        won, lost, worth = (
+            draws.drawn(table, rows) for table in (draws.conversions, draws.nulls, draws.values)
+        )
+        for place, draw in enumerate(range(rows.start, rows.stop)):
+            journeys = won[place] + lost[place]
+            marginal, _ = _marginals(kept, worth[place], journeys, pairs, seed, EXACT_STATES)
+            shares[draw] = shared(marginal)
     return shares
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from service.attribution.definitions import ModelDefinition
+from service.attribution.draws import Draws
 from service.attribution.fitted import Fit
 from service.attribution.journeys import Ints
 from service.attribution.paths import Floats, Paths
@@ -80,11 +81,11 @@ def step_weights(paths: Paths) -> Floats:
     return weights
 
 
-def draw_shapley(paths: Paths, values: Floats) -> Floats:
-    """float64[d, state_count], the states' shares under d values [d, p]: one matrix product."""
+def draw_shapley(paths: Paths, draws: Draws) -> Floats:
+    """float64[d, state_count], the states' shares under d counts: one matrix product."""
     shape = (paths.path_count, paths.state_count)
     parts = sparse.csr_array((step_weights(paths), (paths.path, paths.codes)), shape=shape)
-    return shared(np.asarray(values @ parts, dtype=np.float64))
+    return shared(draws.drawn(draws.sums(draws.values, parts), slice(0, len(draws))))
 
 
 def shared(amounts: Floats) -> Floats:

@@ -2,8 +2,9 @@
 
 import pytest
 
+from service.attribution.chains import chain_of, statistics_of
 from service.attribution.examples_population import POPULATION_EXAMPLES, PopulationExample
-from tests.unit.attribution.populations import Row, credit_of, fitted
+from tests.unit.attribution.populations import Row, credit_of, fitted, paths_of
 
 BRYL: list[Row] = [("C1 C2 C3", 1, 0, 1000), ("C1", 0, 1, 0), ("C2 C3", 0, 1, 0)]
 DERIVED: list[Row] = [
@@ -25,6 +26,23 @@ def _effects(model: str, rows: list[Row]) -> dict[str, float]:
     return dict(zip(names, fit.details["removal_effect"].tolist(), strict=True))
 
 
+def _transitions(rows: list[Row]) -> dict[str, float]:
+    """Chances of the chain of order 1 that are not zero; "end" is a conversion."""
+    paths, names = paths_of(rows)
+    counted = statistics_of(chain_of(paths, 1))
+    journeys = paths.conversions + paths.nulls
+    moves, ends = journeys @ counted.moves, paths.conversions @ counted.ends
+    visits = moves @ counted.leaving + journeys @ counted.ends
+    starts = visits - moves @ counted.entering
+    found = {
+        f"{names[a]} {names[b]}": float(n / visits[a])
+        for a, b, n in zip(counted.source, counted.target, moves, strict=True)
+    }
+    found |= {f"start {n}": float(s / journeys.sum()) for n, s in zip(names, starts, strict=True)}
+    found |= {f"{n} end": float(e / v) for n, e, v in zip(names, ends, visits, strict=True)}
+    return {name: value for name, value in found.items() if value}
+
+
 @pytest.mark.parametrize("example", POPULATION_EXAMPLES, ids=lambda item: item.model)
 def test_worked_example(example: PopulationExample) -> None:
     assert credit_of(example.model, example.paths) == pytest.approx(dict(example.credit), abs=1e-12)
@@ -41,12 +59,20 @@ def test_bryl_three_channels() -> None:
 def test_mta_two_paths() -> None:
     """eeghor/mta tests/test_probabilistic_models.py: its transitions, effects derived from them."""
     rows: list[Row] = [("a b", 3, 1), ("a c", 1, 1)]
+    assert _transitions(rows) == {
+        "a b": 2 / 3, "a c": 1 / 3, "start a": 1, "b end": 3 / 4, "c end": 1 / 2,
+    }  # fmt: skip
+    assert fitted("markov", rows)[0].facts["conversion_rate"] == pytest.approx(2 / 3, abs=1e-12)
     assert _effects("markov", rows) == pytest.approx({"a": 1, "b": 0.75, "c": 0.25}, abs=1e-12)
 
 
 def test_puzyrov_two_channels() -> None:
     """serhiipuzyrov.com 2019-07, removal effect: printed transitions, solved exactly."""
     rows: list[Row] = [("ads", 2, 1), ("mailing", 1, 0), ("ads mailing", 1, 0)]
+    assert _transitions(rows) == {
+        "ads mailing": 0.25, "start ads": 0.8, "start mailing": 0.2, "ads end": 0.5, "mailing end": 1,
+    }  # fmt: skip
+    assert fitted("markov", rows)[0].facts["conversion_rate"] == pytest.approx(0.8, abs=1e-12)
     assert _effects("markov", rows) == pytest.approx({"ads": 0.75, "mailing": 0.5}, abs=1e-12)
     assert credit_of("markov", rows) == pytest.approx({"ads": 2.4, "mailing": 1.6}, abs=1e-12)
 
@@ -54,6 +80,8 @@ def test_puzyrov_two_channels() -> None:
 def test_pychattr_without_null() -> None:
     """jmwoloso/pychattr README: simulated there (0.5067, 1.991), one half and 2 : 1 exactly."""
     rows: list[Row] = [("A B A B B A", 1, 7), ("A B B A A", 1, 7), ("A A", 1, 7)]
+    converting: list[Row] = [(path, won, 0) for path, won, _ in rows]
+    assert _transitions(converting) == {"A B": 0.5, "B A": 1, "start A": 1, "A end": 0.5}
     assert _effects("markov:null=false", rows) == pytest.approx({"A": 1, "B": 0.5}, abs=1e-12)
     assert credit_of("markov:null=false", rows) == pytest.approx({"A": 2, "B": 1}, abs=1e-12)
 

@@ -1,13 +1,16 @@
 """Laws of the models of the population, held against slow solutions in exact fractions."""
 
 from collections import defaultdict
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise, permutations
+from random import Random
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
 
 from service.attribution import markov
 from service.attribution.models import parse_model
@@ -15,7 +18,7 @@ from service.attribution.paths import offsets_of
 from service.attribution.population import fit, fit_draws
 from service.attribution.rates import EARLY_CHANNELS, fit_rate
 from service.attribution.transforms import apply
-from tests.unit.attribution.populations import Row, credit_of, fitted, paths_of
+from tests.unit.attribution.populations import Row, credit_by_state, credit_of, fitted, paths_of
 
 PATH = st.lists(st.sampled_from("abcd"), min_size=1, max_size=6).map(" ".join)
 ROW = st.tuples(PATH, st.integers(0, 5), st.integers(0, 5), st.integers(1, 900).map(float))
@@ -170,6 +173,32 @@ def test_a_draw_is_a_fit_of_its_counts(rows: list[Row], model: str) -> None:
     assert (shares * paths.values.sum()).tolist() == pytest.approx(credit.tolist(), abs=1e-9)
     thrice = fit_draws(paths, *once, spec, draws=np.array([[3.0]]))[0]
     assert thrice.tolist() == pytest.approx(shares.tolist(), abs=1e-9)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    ROWS,
+    st.sampled_from(MODELS),
+    st.lists(st.lists(st.integers(0, 3), min_size=3, max_size=3), min_size=1, max_size=4),
+    st.randoms(use_true_random=False),
+)
+def test_each_draw_of_groups_is_a_fit_of_what_it_holds(
+    rows: list[Row], model: str, times: list[list[int]], random: Random
+) -> None:
+    """Three groups share the journeys out; a draw may hold none, and one without a conversion."""
+    paths, _ = paths_of(rows)
+    spec = parse_model(model)
+    tables = [
+        np.array([[random.randint(0, 4) for _ in range(paths.path_count)] for _ in range(3)])
+        for _ in range(2)
+    ]
+    tables.append(tables[0] * np.array([10, 20, 30])[:, None])
+    shares = fit_draws(paths, *map(csr_array, tables), spec, draws=np.array(times, float))
+    for draw, found in zip(times, shares, strict=True):
+        won, lost, worth = (np.array(draw) @ table for table in tables)
+        held = replace(paths, conversions=won, nulls=lost, values=worth.astype(float))
+        expected = credit_by_state(fit(held, spec), held)
+        assert found.tolist() == pytest.approx(expected.tolist(), abs=1e-9)
 
 
 @settings(max_examples=40, deadline=None)
