@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from service.api import examples
+from service.api import examples, examples_explained
 from service.api.asking import (
     LIMIT,
     Asked,
@@ -162,7 +162,13 @@ def get_journey(
     openapi_extra=parameters(
         "currency", "model", "lookback", "scope", "include", "as_of", "min_watermark"
     ),
-    responses=described(examples.EXPLAIN, *READING, 404, s404="no_such_conversion"),
+    responses=described(
+        examples_explained.EXPLAIN,
+        *READING,
+        404,
+        schema=examples_explained.schema(),
+        s404="no_such_conversion",
+    ),
 )
 def get_explain(
     request: Request,
@@ -171,7 +177,8 @@ def get_explain(
     question: Asked,
     parts: NeedsParts,
 ) -> Response:
-    """The formula of each model with this journey's own numbers, down to the facts."""
+    """The formula of each model with this journey's own numbers (`worked`), down to the facts: who
+    told them, under which id, and when they were received."""
     answer = parts.desk.explain(conversion_id, question)
     return respond(request, _for(caller, answer), item_rows, "json")
 

@@ -12,11 +12,12 @@ import numpy as np
 from scipy import sparse
 
 from service.attribution.fitted import Fit
-from service.attribution.markov import draw_markov, fit_markov
+from service.attribution.markov import draw_markov, fit_markov, work_markov
 from service.attribution.models import ModelSpec
 from service.attribution.paths import Floats, Paths
+from service.attribution.working import number
 
-__all__ = ["Fit", "fit", "fit_draws"]
+__all__ = ["Fit", "fit", "fit_draws", "work_state"]
 
 Table = Any
 _Draw = Callable[[Paths, Floats, Floats, Floats, ModelSpec], Floats]
@@ -26,10 +27,24 @@ _CELLS = 4_000_000
 """Draws times paths worked on at once: 32 MB a table."""
 
 
+def _work_details(found: Fit, state: int) -> str:
+    """What a fit says of a state, for a model whose kernel has no words of its own."""
+    parts = [
+        f"{name.replace('_', ' ')} {number(float(column[state]))}"
+        for name, column in found.details.items()
+    ]
+    if found.shares is not None:
+        parts.append(f"share {number(float(found.shares[state]))} of all credit")
+    return "; ".join(parts)
+
+
 @dataclass(frozen=True)
 class _Kernel:
+    """The functions of one model; `work` puts into words how a state comes to its share."""
+
     fit: Callable[[Paths, ModelSpec], Fit]
     draw: _Draw
+    work: Callable[[Fit, int], str] = _work_details
 
 
 def fit(paths: Paths, spec: ModelSpec) -> Fit:
@@ -40,6 +55,11 @@ def fit(paths: Paths, spec: ModelSpec) -> Fit:
         KeyError: the model is not one of the population.
     """
     return KERNELS[spec.name].fit(paths, spec)
+
+
+def work_state(found: Fit, state: int, spec: ModelSpec) -> str:
+    """How a state comes to its share of all credit, the model's formula with the fit's numbers."""
+    return KERNELS[spec.name].work(found, state)
 
 
 def fit_draws(
@@ -95,5 +115,5 @@ def _whole(spec: ModelSpec, name: str) -> int:
 
 
 KERNELS: Mapping[str, _Kernel] = {
-    "markov": _Kernel(_fit_markov, _draw_markov),
+    "markov": _Kernel(_fit_markov, _draw_markov, work_markov),
 }
