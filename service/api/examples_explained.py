@@ -90,6 +90,18 @@ TOUCHPOINT: Any = {
     "campaign": "spring",
     "landing_page": "example.com/",
     "fact": FACT,
+    "joined": {
+        "by": "links",
+        "person_id": "p_57f32671b65e6833",
+        "identifier": {"kind": "anonymous_id", "value": "a-1"},
+        "links": [
+            {
+                "left": {"kind": "anonymous_id", "value": "a-1"},
+                "right": {"kind": "email", "value": None},
+                "fact": {**FACT, "fact": 3, "id": "evt-3", "type": "identify"},
+            }
+        ],
+    },
 }
 EXPLAIN: Any = {
     "conversion": {

@@ -32,6 +32,7 @@ from service.api.schemas import READING, Schema, described, side_by_side
 from service.collect.channels import describe_channels
 from service.kit.errors import Refusal
 from service.ledger.keys import Caller
+from service.reports.joined import without_values
 from service.reports.question import DIMENSIONS, TIMES
 
 router = APIRouter(tags=["reports"])
@@ -239,5 +240,10 @@ def get_person(
 
 
 def _for(caller: Caller, answer: dict[str, Any]) -> dict[str, Any]:
-    """Without scope `people` the answer holds no identifiers."""
-    return answer if caller.may("people") else {**answer, "identifiers": []}
+    """Without scope `people` the answer holds no identifiers, and of links their kinds only."""
+    if caller.may("people"):
+        return answer
+    shown = {**answer, "identifiers": []}
+    if "models" in answer:
+        shown["touchpoints"] = without_values(answer["touchpoints"])
+    return shown

@@ -13,6 +13,7 @@ from service.ledger.facts import ToldFact
 from service.reports.credited import Allocation, counts
 from service.reports.explain_population import explain_population
 from service.reports.explain_words import Measure, over_touches
+from service.reports.joined import Ways, facts_of, joined_dict
 from service.reports.journeys import find, journey_of
 from service.reports.question import Question
 
@@ -40,7 +41,10 @@ def explain(
     journey, allocations = journey_of(mart, question, row)
     own = [seq for (seq,) in mart.execute(_OWN_FACTS, [row[0], MOST_FACTS]).fetchall()]
     touched = [seq for touchpoint in journey["touchpoints"] for seq in touchpoint["facts"]]
-    told = tell([*own, *touched])
+    ways = Ways(mart, row[0], touched)
+    linking = facts_of(ways, touched)
+    told = tell([*own, *touched, *linking])
+    links = {seq: _fact(seq, told) for seq in linking}
     return {
         "conversion": {**journey["conversion"], "facts": [_fact(seq, told) for seq in own]},
         "models": [
@@ -53,6 +57,7 @@ def explain(
             {
                 **{name: touchpoint[name] for name in _SHOWN},
                 "fact": _fact(touchpoint["facts"][0], told),
+                "joined": joined_dict(ways, touchpoint["facts"][0], links),
             }
             for touchpoint in journey["touchpoints"]
         ],

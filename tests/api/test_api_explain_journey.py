@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.harness import Json, Service, deal, order, running, touch
+from tests.api.harness import Json, Service, deal, event, order, running, touch, unique
 
 pytestmark = pytest.mark.anyio
 MARCH = {"from": "2026-03-01", "to": "2026-04-01"}
@@ -123,3 +123,73 @@ async def test_touchpoints_and_conversion_name_their_facts(shop: Service) -> Non
         assert fact["source"]
         assert fact["id"]
         assert fact["received_at"] > "2026-03"
+
+
+async def a_chain(shop: Service) -> tuple[str, str]:
+    """A cookie, an address and a user id, joined by two facts; who buys is the user id. A second
+    cookie stands beside it in the order itself."""
+    cookie, mail = unique("cookie"), f"{unique('dan')}@acme.example"
+    await shop.tell(
+        touch(cookie, "2026-03-02T10:00:00Z", channel="email"),
+        event("identify", "2026-03-03T10:00:00Z", {"anonymous_id": cookie, "email": mail}),
+        event("identify", "2026-03-04T10:00:00Z", {"email": mail, "user_id": "u-7"}),
+        touch("phone", "2026-03-05T10:00:00Z", channel="paid_search"),
+        order({"anonymous_id": "phone", "user_id": "u-7"}, "2026-03-06T10:00:00Z", id="D1"),
+    )
+    return cookie, mail
+
+
+async def test_why_a_touchpoint_is_the_buyers(shop: Service) -> None:
+    cookie, mail = await a_chain(shop)
+    answer = await explained(shop, "linear", "won:order:D1", key="people")
+    first, second = (touchpoint["joined"] for touchpoint in answer["touchpoints"])
+    assert second["by"] == "identifier"
+    assert second["identifier"] == {"kind": "anonymous_id", "value": "phone"}
+    assert second["links"] == []
+    assert (first["by"], first["identifier"]) == ("links", None)
+    assert first["person_id"] == second["person_id"] == answer["conversion"]["person_id"]
+    assert [(link["left"]["kind"], link["right"]["kind"]) for link in first["links"]] == [
+        ("anonymous_id", "email"),
+        ("email", "user_id"),
+    ]
+    assert first["links"][0]["left"]["value"] == cookie
+    assert first["links"][1]["right"]["value"] == "u-7"
+    for link, day in zip(first["links"], ("03", "04"), strict=True):
+        assert link["fact"]["type"] == "identify"
+        assert link["fact"]["occurred_at"] == f"2026-03-{day}T10:00:00Z"
+        assert link["fact"]["received_at"]
+    hidden = await shop.get("/v1/conversions/won:order:D1/explain", key="read", **MARCH)
+    assert cookie not in hidden.text
+    assert mail not in hidden.text
+    shown = hidden.json()["touchpoints"][0]["joined"]["links"][0]["left"]
+    assert shown == {"kind": "anonymous_id", "value": None}
+
+
+async def test_a_link_withdrawn_and_said_again_is_shown_by_who_said_it_last(
+    shop: Service,
+) -> None:
+    both = {"anonymous_id": "lap", "user_id": "u-8"}
+    ends = {"left": {"anonymous_id": "lap"}, "right": {"user_id": "u-8"}}
+    await shop.tell(
+        touch("lap", "2026-03-02T10:00:00Z", channel="email"),
+        event("identify", "2026-03-03T10:00:00Z", both),
+        order({"user_id": "u-8"}, "2026-03-06T10:00:00Z", id="E1"),
+        event("unlink", "2026-03-04T10:00:00Z", None, unlink=ends),
+    )
+    assert (await explained(shop, "linear", "won:order:E1"))["touchpoints"] == []
+    await shop.tell(event("identify", "2026-03-05T10:00:00Z", both))
+    (touchpoint,) = (await explained(shop, "linear", "won:order:E1"))["touchpoints"]
+    (link,) = touchpoint["joined"]["links"]
+    assert link["fact"]["occurred_at"] == "2026-03-05T10:00:00Z"
+
+
+async def test_a_colleagues_touchpoint_is_the_accounts(shop: Service) -> None:
+    company = {"account": {"domain": "acme.example"}}
+    await shop.tell(
+        touch({"email": "eve@acme.example"}, "2026-03-02T10:00:00Z", channel="email"),
+        order({"email": "fay@acme.example"}, "2026-03-06T10:00:00Z", id="F1") | company,
+    )
+    (touchpoint,) = (await explained(shop, "linear", "won:order:F1", scope="account"))[
+        "touchpoints"
+    ]
+    assert touchpoint["joined"]["by"] == "account"
