@@ -217,6 +217,10 @@ class FakeDesk:
             "meta": self.meta(question),
         }
 
+    def explain(self, conversion_id: str, question: Question) -> dict[str, Any]:
+        self._note("explain", question)
+        return explained(self.journey(conversion_id, question))
+
     def status(self) -> dict[str, Any]:
         return {"first_at": self.first_at, "watermark": self.watermark}
 
@@ -241,6 +245,43 @@ def credit(value: Decimal, model: int, position: int, count: int) -> dict[str, A
         "value": float(part),
         "conversions": float(round(share, 6)),
         "weight": weights[position - 1],
+    }
+
+
+def explained(journey: dict[str, Any]) -> dict[str, Any]:
+    """The first touch by two links, those after it by the same identifier, the last a colleague's."""
+    touches = journey["touchpoints"]
+    fact = {
+        "fact": 7,
+        "source": "website",
+        "id": "evt-7",
+        "type": "page",
+        "occurred_at": "2026-10-19T08:00:00Z",
+        "received_at": "2026-10-19T08:00:01Z",
+    }
+    cookie, mail, user = ({"kind": k, "value": None} for k in ("anonymous_id", "email", "user_id"))
+    links = [
+        {"left": cookie, "right": mail, "fact": fact | {"id": "evt-8", "source": "crm"}},
+        {"left": mail, "right": user, "fact": fact | {"id": "evt-9", "source": "crm"}},
+    ]
+    person = {"person_id": "p_1", "identifier": None, "links": []}
+    joined = [
+        person | {"by": "identifier", "identifier": mail}
+        if touch["position"] > 1
+        else person | {"by": "links", "links": links}
+        for touch in touches
+    ]
+    if len(touches) > 2:
+        joined[-1] = person | {"by": "account"}
+    worked = "2^(-3.5d / 7d) = 0.7071; divided by the sum 1.9 = 0.3722; of 100.00 EUR = 37.22"
+    return {
+        "models": [
+            {
+                "formula": "w_i = 2^(-(T - t_i) / half_life)",
+                "touchpoints": [{"worked": worked} for _ in touches],
+            }
+        ],
+        "touchpoints": [{"fact": fact, "joined": how} for how in joined],
     }
 
 
