@@ -199,39 +199,6 @@ JOURNEY: Any = {
     "unattributed_reason": None,
     "meta": META,
 }
-EXPLAIN: Any = {
-    "conversion": JOURNEY["conversion"],
-    "models": [
-        {
-            "model": "linear",
-            "name": "linear",
-            "preset": None,
-            "parameters": {"unique": False},
-            "version": 1,
-            "formula": "w_i = 1",
-            "rounding": "share × value in whole minor units",
-            "touchpoints": [
-                {
-                    "position": 1,
-                    "occurred_at": "2026-03-01T10:00:00Z",
-                    "channel": "paid_search",
-                    "campaign": "spring",
-                    "facts": [1],
-                    "milestones": [],
-                    "weight": 1,
-                    "sum_of_weights": 1,
-                    "share": 1.0,
-                    "value": 80,
-                    "conversions": 1,
-                }
-            ],
-        }
-    ],
-    "milestones": [],
-    "identifiers": IDENTIFIERS,
-    "unattributed_reason": None,
-    "meta": META,
-}
 PATHS: Any = {
     "rows": [
         {"path": ["paid_search"], "conversions": 1, "value": 80, "share": 1.0, "median_days": 0.01}

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from service.api import examples
+from service.api import examples, examples_explained
 from service.api.asking import (
     LIMIT,
     Asked,
@@ -32,6 +32,7 @@ from service.api.schemas import READING, Schema, described, side_by_side
 from service.collect.channels import describe_channels
 from service.kit.errors import Refusal
 from service.ledger.keys import Caller
+from service.reports.joined import without_values
 from service.reports.question import DIMENSIONS, TIMES
 
 router = APIRouter(tags=["reports"])
@@ -185,7 +186,13 @@ def get_journey(
     openapi_extra=parameters(
         "currency", "model", "lookback", "scope", "include", "as_of", "min_watermark"
     ),
-    responses=described(examples.EXPLAIN, *READING, 404, s404="no_such_conversion"),
+    responses=described(
+        examples_explained.EXPLAIN,
+        *READING,
+        404,
+        schema=examples_explained.schema(),
+        s404="no_such_conversion",
+    ),
 )
 def get_explain(
     request: Request,
@@ -194,7 +201,8 @@ def get_explain(
     question: Asked,
     parts: NeedsParts,
 ) -> Response:
-    """The formula of each model with this journey's own numbers, down to the facts."""
+    """The formula of each model with this journey's own numbers (`worked`), down to the facts: who
+    told them, under which id, and when they were received."""
     answer = parts.desk.explain(conversion_id, question)
     return respond(request, _for(caller, answer), item_rows, "json")
 
@@ -255,5 +263,10 @@ def get_person(
 
 
 def _for(caller: Caller, answer: dict[str, Any]) -> dict[str, Any]:
-    """Without scope `people` the answer holds no identifiers."""
-    return answer if caller.may("people") else {**answer, "identifiers": []}
+    """Without scope `people` the answer holds no identifiers, and of links their kinds only."""
+    if caller.may("people"):
+        return answer
+    shown = {**answer, "identifiers": []}
+    if "models" in answer:
+        shown["touchpoints"] = without_values(answer["touchpoints"])
+    return shown

@@ -9,12 +9,15 @@ draft gave two touches 40 % each and dropped 20 % of the revenue.
 import math
 from collections.abc import Sequence
 from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 
 from service.attribution.journeys import MILESTONES, MISSING, Ints, JourneyArrays
 from service.attribution.models import ModelSpec
+from service.attribution.parameters import format_value
 from service.attribution.segments import fit, segment_sums
+from service.attribution.working import Working, number
 
 _REST = frozenset(("middle", "others"))
 _OF_TWO = ("first_of_two", "last_of_two")
@@ -99,3 +102,36 @@ def milestone_touches(journeys: JourneyArrays, name: str) -> Ints:
     touches = segment_sums(reached, journeys.offsets)
     inside = (moment != MISSING) & (moment <= journeys.converted_at) & (touches > 0)
     return np.where(inside, journeys.offsets[:-1] + touches - 1, -1)
+
+
+def work_anchored(journeys: JourneyArrays, spec: ModelSpec) -> list[Working]:
+    """The shares that fall on each touch of one journey, or its part of the rest."""
+    shares = {name: value for name, value in spec.parameters if isinstance(value, Decimal)}
+    pair = [(name, shares.pop(name)) for name in _OF_TWO if name in shares]
+    if journeys.touch_count == 2 and len(pair) == 2:
+        return [Working(f"{name} {format_value(share)}", Fraction(share)) for name, share in pair]
+    rest = [(name, shares.pop(name)) for name in sorted(_REST) if name in shares]
+    held: list[list[tuple[str, Decimal]]] = [[] for _ in range(journeys.touch_count)]
+    for name, share in shares.items():
+        touch = int(anchor_touches(journeys, name)[0])
+        if touch >= 0:
+            held[touch].append((name, share))
+    others = sum(not anchors for anchors in held)
+    workings = [_held(anchors) if anchors else _rest_of(rest, others) for anchors in held]
+    if not any(working.weight for working in workings):
+        return [Working("no touch holds a share, so all alike: 1", Fraction(1))] * len(held)
+    return workings
+
+
+def _held(anchors: Sequence[tuple[str, Decimal]]) -> Working:
+    weight = Fraction(sum(share for _, share in anchors))
+    text = " + ".join(f"{name} {format_value(share)}" for name, share in anchors)
+    return Working(text if len(anchors) == 1 else f"{text} = {number(weight)}", weight)
+
+
+def _rest_of(rest: Sequence[tuple[str, Decimal]], others: int) -> Working:
+    if not rest:
+        return Working("holds no share: 0", Fraction(0))
+    ((name, share),) = rest
+    weight = Fraction(share) / others
+    return Working(f"{name} {format_value(share)} / {others} = {number(weight)}", weight)

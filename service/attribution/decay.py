@@ -7,15 +7,22 @@ ledger must give the same bytes.
 """
 
 import math
+from datetime import timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.attribution.journeys import Ints, JourneyArrays
+from service.attribution.models import ModelSpec
+from service.attribution.working import Working, number
+from service.kit.time import MICROSECOND
 
 _LN2 = 0.6931471805599453
 _STEPS = 32
 _MOST_HALVINGS = 64
+_DEEPEST = 500
+"""Half-lives before the conversion at which a double would soon be nothing."""
+_UNITS = (("d", 86_400_000_000), ("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000))
 
 
 def time_decay(journeys: JourneyArrays, half_life: int) -> Ints:
@@ -36,6 +43,32 @@ def time_decay(journeys: JourneyArrays, half_life: int) -> Ints:
     scaled = np.ldexp(_half_to_the(rest / half_life), exponent.astype(np.int32))
     weights: Ints = np.rint(scaled).astype(np.int64)
     return weights
+
+
+def work_time_decay(journeys: JourneyArrays, spec: ModelSpec) -> list[Working]:
+    """2^(-age / half_life) of each touch of one journey, age before the conversion.
+
+    Where even the last touch is so old that all would be nothing, age counts back from that touch:
+    the same proportions.
+    """
+    half_life = spec["half_life"]
+    if not isinstance(half_life, timedelta):
+        raise ValueError("the half-life is not settled; see ModelSpec.resolve")
+    length = max(half_life // MICROSECOND, 1)
+    moments = journeys.touched_at.tolist()
+    origin, since = int(journeys.converted_at[0]), ""
+    if (origin - moments[-1]) / length > _DEEPEST:
+        origin, since = moments[-1], ", age counted back from the last touch"
+    unit, size = next((item for item in _UNITS if length >= item[1]), _UNITS[-1])
+    workings = []
+    for moment in moments:
+        age = origin - moment
+        weight = 2.0 ** -(age / length)
+        aged, halved = number(age / size), number(length / size)
+        workings.append(
+            Working(f"2^(-{aged}{unit} / {halved}{unit}) = {number(weight)}{since}", weight)
+        )
+    return workings
 
 
 def _half_to_the(fraction: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -53,6 +53,11 @@ def step_weights(paths: Paths, without: Ints, conversions: Ints, nulls: Ints) ->
     return weights
 
 
+def work_fractribution(_: Fit, __: int) -> str:
+    """A channel has no figure of its own: its credit comes about path by path."""
+    return "on each path max(P(path) - P(path without it), 0), as its touchpoints say"
+
+
 def draw_fractribution(paths: Paths, draws: Draws) -> Floats:
     """float64[d, state_count], the states' shares of the credit under d counts."""
     without, amounts = without_each(paths), np.zeros((len(draws), paths.state_count))

@@ -23,6 +23,7 @@ from service.attribution.parameters import Parameter
 from service.attribution.paths import Floats, Paths
 from service.attribution.shapley import shared
 from service.attribution.transforms import STEP_PARAMETERS
+from service.attribution.working import number
 from service.kit.errors import Refusal
 
 MOST_STATES = 2_000
@@ -64,9 +65,11 @@ MARKOV = ModelDefinition(
 
 @dataclass(frozen=True, eq=False)
 class _Solved:
-    """Of one count of the paths: conversion rate, and per channel what is lost without it."""
+    """Of one count of the paths: conversion rate, mean value of a journey, and per channel what is
+    lost without it."""
 
     rate: float
+    value_rate: float
     lost: Floats
     lost_value: Floats
     visits: Floats
@@ -95,6 +98,8 @@ def fit_markov(paths: Paths, order: int, *, null: bool) -> Fit:
     solved = _solve(_Counts.of(sums, statistics), chain, chain.contains(paths.state_count))
     paid = solved.lost_value if paths.values.sum() > 0 else solved.lost
     details = {"removal_effect": _clean(solved.lost / solved.rate)}
+    if solved.value_rate > 0:
+        details["value_effect"] = _clean(solved.lost_value / solved.value_rate)
     if order == 1:
         for name, column in (
             ("visits_per_journey", "visits"),
@@ -190,8 +195,8 @@ def _by_inverse(counts: _Counts, chain: Chain, members: Bools) -> _Solved:
             inside = np.flatnonzero(members[:, channel])
             block = inverse[np.ix_(inside, inside)]
             lost[channel] = visits[inside] @ np.linalg.solve(block, expected[inside])
-    rate = float(counts.starts @ expected[:, 0])
-    return _Solved(rate, lost[:, 0], lost[:, 1], visits, expected[:, 0], 0)
+    rate, value_rate = (float(part) for part in counts.starts @ expected)
+    return _Solved(rate, value_rate, lost[:, 0], lost[:, 1], visits, expected[:, 0], 0)
 
 
 def _by_iteration(counts: _Counts, members: Bools) -> _Solved:
@@ -207,12 +212,34 @@ def _by_iteration(counts: _Counts, members: Bools) -> _Solved:
     paid = visits.T @ counts.pays
     lost = paid[-1] - paid[:-1]
     converts = np.zeros(0)
-    return _Solved(float(paid[-1, 0]), lost[:, 0], lost[:, 1], visits[:, -1], converts, iterations)
+    rate, value_rate = float(paid[-1, 0]), float(paid[-1, 1])
+    return _Solved(rate, value_rate, lost[:, 0], lost[:, 1], visits[:, -1], converts, iterations)
 
 
 def _clean(effects: Floats) -> Floats:
     """Rounding may leave a little below zero or above one."""
     return np.clip(effects, 0.0, 1.0)
+
+
+def work_markov(found: Fit, state: int) -> str:
+    """How the state's share comes about: its removal effect on what is credited, over all of them.
+
+    Where every conversion is worth the same, or conversions are counted, the effect on the value is
+    that on the conversion rate.
+    """
+    effects = found.details["removal_effect"]
+    paid = found.details.get("value_effect", effects)
+    effect, total = float(paid[state]), float(paid.sum())
+    if np.allclose(paid, effects, rtol=0, atol=1e-9):
+        rate = found.facts["conversion_rate"]
+        assert isinstance(rate, float)
+        without = number(rate * (1 - effect))
+        text = f"1 - P(without) / P = 1 - {without} / {number(rate)} = {number(effect)}"
+    else:
+        text = f"1 - V(without) / V = {number(effect)}, V the mean value of a journey"
+    if total <= 0:
+        return text
+    return f"{text}; divided by the sum of all effects {number(total)} = {number(effect / total)}"
 
 
 def draw_markov(paths: Paths, draws: Draws, order: int, *, null: bool) -> Floats:

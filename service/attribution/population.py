@@ -9,22 +9,29 @@ from dataclasses import dataclass
 
 from service.attribution.draws import Draws, Table
 from service.attribution.fitted import Fit
-from service.attribution.fractribution import draw_fractribution, fit_fractribution
-from service.attribution.markov import draw_markov, fit_markov
+from service.attribution.fractribution import (
+    draw_fractribution,
+    fit_fractribution,
+    work_fractribution,
+)
+from service.attribution.markov import draw_markov, fit_markov, work_markov
 from service.attribution.models import ModelSpec
 from service.attribution.paths import Floats, Paths
-from service.attribution.rates import draw_rate, fit_rate
-from service.attribution.shapley import draw_shapley, fit_shapley
+from service.attribution.rates import draw_rate, fit_rate, work_rate
+from service.attribution.shapley import draw_shapley, fit_shapley, work_shapley
 
-__all__ = ["Fit", "fit", "fit_draws"]
+__all__ = ["Fit", "fit", "fit_draws", "work_state"]
 
 _Draw = Callable[[Paths, Draws, ModelSpec], Floats]
 
 
 @dataclass(frozen=True)
 class _Kernel:
+    """The functions of one model; `work` puts into words how a state comes to its share."""
+
     fit: Callable[[Paths, ModelSpec], Fit]
     draw: _Draw
+    work: Callable[[Fit, int], str]
 
 
 def fit(paths: Paths, spec: ModelSpec) -> Fit:
@@ -35,6 +42,11 @@ def fit(paths: Paths, spec: ModelSpec) -> Fit:
         KeyError: the model is not one of the population.
     """
     return KERNELS[spec.name].fit(paths, spec)
+
+
+def work_state(found: Fit, state: int, spec: ModelSpec) -> str:
+    """How a state comes to its share of all credit, the model's formula with the fit's numbers."""
+    return KERNELS[spec.name].work(found, state)
 
 
 def fit_draws(
@@ -88,12 +100,17 @@ def _draw_shapley(paths: Paths, draws: Draws, _: ModelSpec) -> Floats:
 
 
 KERNELS: Mapping[str, _Kernel] = {
-    "markov": _Kernel(_fit_markov, _draw_markov),
-    "shapley": _Kernel(lambda paths, _: fit_shapley(paths, ordered=False), _draw_shapley),
-    "shapley_ordered": _Kernel(lambda paths, _: fit_shapley(paths, ordered=True), _draw_shapley),
-    "shapley_rate": _Kernel(_fit_rate, _draw_rate),
+    "markov": _Kernel(_fit_markov, _draw_markov, work_markov),
+    "shapley": _Kernel(
+        lambda paths, _: fit_shapley(paths, ordered=False), _draw_shapley, work_shapley
+    ),
+    "shapley_ordered": _Kernel(
+        lambda paths, _: fit_shapley(paths, ordered=True), _draw_shapley, work_shapley
+    ),
+    "shapley_rate": _Kernel(_fit_rate, _draw_rate, work_rate),
     "fractribution": _Kernel(
         lambda paths, _: fit_fractribution(paths),
         lambda paths, draws, _: draw_fractribution(paths, draws),
+        work_fractribution,
     ),
 }

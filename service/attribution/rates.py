@@ -17,6 +17,7 @@ from service.attribution.parameters import Parameter
 from service.attribution.paths import Floats, Paths
 from service.attribution.shapley import conversion_rate, shared
 from service.attribution.transforms import STEP_PARAMETERS
+from service.attribution.working import number
 from service.kit.errors import Refusal
 
 EXACT_STATES = 22
@@ -66,6 +67,14 @@ def fit_rate(paths: Paths, pairs: int, seed: int, exact_states: int = EXACT_STAT
     facts: dict[str, object] = {"conversion_rate": conversion_rate(paths), "warnings": warnings}
     facts["sampling_error"] = error
     return Fit(shares=_in_conversions(paths, marginal), details={"marginal": marginal}, facts=facts)
+
+
+def work_rate(found: Fit, state: int) -> str:
+    """The channel's Shapley value in the game of rates, and its share of all credit."""
+    assert found.shares is not None
+    rise = number(float(found.details["marginal"][state]))
+    share = number(float(found.shares[state]))
+    return f"mean rise of the conversion rate when it joins other channels = {rise}; its share of all credit {share}"
 
 
 def draw_rate(paths: Paths, draws: Draws, pairs: int, seed: int) -> Floats:

@@ -15,6 +15,7 @@ from service.attribution.fitted import Fit
 from service.attribution.journeys import Ints
 from service.attribution.paths import Floats, Paths
 from service.attribution.transforms import STEP_PARAMETERS
+from service.attribution.working import number
 
 _SOURCE = "Zhao, Mahboobi, Bagheri (2018), Shapley value methods for attribution, arXiv:1804.05327"
 
@@ -79,6 +80,12 @@ def step_weights(paths: Paths) -> Floats:
     distinct = np.bincount(cells // max(paths.state_count, 1), minlength=paths.path_count)
     weights: Floats = 1.0 / (distinct.take(path) * sizes.take(cell))
     return weights
+
+
+def work_shapley(found: Fit, state: int) -> str:
+    """The channel's Shapley value, in the unit of its `marginal`."""
+    worth = number(float(found.details["marginal"][state]))
+    return f"each conversion with it divided by the channels on its path, summed = {worth}"
 
 
 def draw_shapley(paths: Paths, draws: Draws) -> Floats:

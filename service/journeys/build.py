@@ -17,7 +17,7 @@ from service.kit.duck import Columns, fetch_columns, run_file, statements
 
 PACKAGE = "service.journeys"
 # Raised whenever the derivation changes: an older mart is then rebuilt, not followed.
-DERIVATION_VERSION = 3
+DERIVATION_VERSION = 4
 PAGE_VIEWS_AT_ONCE = 2_000_000
 MICROSECONDS = timedelta(microseconds=1)
 

@@ -66,6 +66,7 @@ class Allocation:
         if is_transformed(model):
             self._steps = transformed(seen.channel, seen.offsets, loaded.channel_names, model)
             seen = _seen_by_step(seen, self._steps)
+        self._seen = seen
         self._offsets = seen.offsets
         self._weights = weigh(seen, model, question.lookback)
         self._begin(loaded, question, segment_sums(self._weights, seen.offsets) > 0)
@@ -111,6 +112,16 @@ class Allocation:
     def weights(self) -> Ints | None:
         """int64[m], by which each conversion is divided; None where it is not by itself."""
         return self._weights
+
+    @property
+    def seen(self) -> JourneyArrays:
+        """What a rule model weighs: the journeys after the model's transforms."""
+        return self._seen
+
+    @property
+    def steps(self) -> Steps | None:
+        """The steps that touchpoints became; None where the model has no transforms."""
+        return self._steps
 
     @property
     def loaded(self) -> Loaded:

@@ -17,6 +17,7 @@ from service.journeys.causes import Causes
 from service.journeys.mart import Mart
 from service.kit.errors import Refusal
 from service.kit.time import iso
+from service.ledger.facts import facts_at
 from service.ledger.read import last_seq, seq_received_by
 from service.reports import attribution as attribution_report
 from service.reports import cells as cells_report
@@ -117,7 +118,9 @@ class ReportDesk:
         return self._ask(
             f"explain {conversion_id}",
             question,
-            lambda m: explain_report.explain(m, question, conversion_id),
+            lambda m: explain_report.explain(
+                m, question, conversion_id, lambda seqs: facts_at(self._engine, seqs)
+            ),
         )
 
     def cell(

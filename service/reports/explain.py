@@ -1,39 +1,66 @@
 """`/v1/conversions/{id}/explain`: the formula of each credit with the journey's own numbers."""
 
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import duckdb
 
-from service.attribution.definitions import ModelDefinition
 from service.attribution.models import DEFINITIONS, ModelSpec
-from service.reports.allocations import allocation_of
+from service.attribution.working import divided, sum_of
+from service.attribution.workings import work
+from service.kit.time import iso
+from service.ledger.facts import ToldFact
+from service.reports.credited import Allocation, counts
 from service.reports.explain_population import explain_population
-from service.reports.journeys import find, one_journey
-from service.reports.load import load
+from service.reports.explain_words import Measure, over_touches
+from service.reports.joined import Ways, facts_of, joined_dict
+from service.reports.journeys import find, journey_of
 from service.reports.question import Question
+
+Tell = Callable[[Iterable[int]], Mapping[int, ToldFact]]
+MOST_FACTS = 100
+"""Facts shown of a conversion's own object."""
+
+_OWN_FACTS = """
+SELECT f.seq FROM object_facts AS f JOIN conversions AS c ON c.kind = f.kind AND c.object_id = f.object_id
+WHERE c.conversion_key = ? ORDER BY f.occurred_at, f.seq LIMIT ?
+"""
 
 
 def explain(
-    mart: duckdb.DuckDBPyConnection, question: Question, conversion_id: str
+    mart: duckdb.DuckDBPyConnection, question: Question, conversion_id: str, tell: Tell
 ) -> dict[str, Any]:
     """The journey with, per model, how every credit came about, and the facts it rests on.
 
     `weight ÷ sum_of_weights × value` is the exact share; the credit is that share in whole minor
     units, the units left over given to the largest remainders (ties to the earlier touchpoint).
+
+    Args: tell: who told the facts with these seqs, as `ledger.facts.facts_at`.
     """
-    journey = one_journey(mart, question, conversion_id)
     row = find(mart, conversion_id)
-    loaded = load(mart, question, [row[4]], [row[0]])
-    explained = []
-    for model in question.models:
-        weights = allocation_of(mart, loaded, question, model).weights
-        if weights is None:
-            explained.append(explain_population(mart, question, loaded, model, journey))
-            continue
-        explained.append(_of_model(model, DEFINITIONS[model.name], weights.tolist(), journey))
+    journey, allocations = journey_of(mart, question, row)
+    own = [seq for (seq,) in mart.execute(_OWN_FACTS, [row[0], MOST_FACTS]).fetchall()]
+    touched = [seq for touchpoint in journey["touchpoints"] for seq in touchpoint["facts"]]
+    ways = Ways(mart, row[0], touched)
+    linking = facts_of(ways, touched)
+    told = tell([*own, *touched, *linking])
+    links = {seq: _fact(seq, told) for seq in linking}
     return {
-        "conversion": journey["conversion"],
-        "models": explained,
+        "conversion": {**journey["conversion"], "facts": [_fact(seq, told) for seq in own]},
+        "models": [
+            _of_model(question, model, allocation, journey)
+            if allocation.weights is not None
+            else explain_population(question, model, allocation, journey)
+            for model, allocation in zip(question.models, allocations, strict=True)
+        ],
+        "touchpoints": [
+            {
+                **{name: touchpoint[name] for name in _SHOWN},
+                "fact": _fact(touchpoint["facts"][0], told),
+                "joined": joined_dict(ways, touchpoint["facts"][0], links),
+            }
+            for touchpoint in journey["touchpoints"]
+        ],
         "milestones": journey["milestones"],
         "identifiers": journey["identifiers"],
         "unattributed_reason": journey["unattributed_reason"],
@@ -41,10 +68,26 @@ def explain(
     }
 
 
+_SHOWN = ("position", "occurred_at", "kind", "channel", "source", "medium", "campaign",
+          "landing_page")  # fmt: skip
+
+
+def _fact(seq: int, told: Mapping[int, ToldFact]) -> dict[str, Any]:
+    """The fact as readers see it; one that was erased meanwhile keeps nothing but its seq."""
+    fact = told.get(seq)
+    return {
+        "fact": seq,
+        "source": fact.source if fact else None,
+        "id": fact.fact_id if fact else None,
+        "type": fact.type if fact else None,
+        "occurred_at": iso(fact.occurred_at) if fact else None,
+        "received_at": iso(fact.received_at) if fact else None,
+    }
+
+
 def _of_model(
-    model: ModelSpec, definition: ModelDefinition, weights: list[int], journey: dict[str, Any]
+    question: Question, model: ModelSpec, allocation: Allocation, journey: dict[str, Any]
 ) -> dict[str, Any]:
-    total = sum(weights)
     name = str(model)
     steps = [
         {
@@ -54,18 +97,72 @@ def _of_model(
             "campaign": touchpoint["campaign"],
             "facts": touchpoint["facts"],
             "milestones": touchpoint["milestones"],
-            "weight": weight,
-            "sum_of_weights": total,
-            "share": round(weight / total, 9) if total else None,
+            **worked,
             "value": touchpoint["credit"][name]["value"],
             "conversions": touchpoint["credit"][name]["conversions"],
         }
-        for touchpoint, weight in zip(journey["touchpoints"], weights, strict=True)
+        for touchpoint, worked in zip(
+            journey["touchpoints"], _worked(question, model, allocation), strict=True
+        )
     ]
     return {
         **model.to_dict(),
-        "formula": definition.formula,
+        "formula": DEFINITIONS[model.name].formula,
         "rounding": "share × value in whole minor units; units left over go to the largest "
         "remainders, ties to the earlier touchpoint",
         "touchpoints": steps,
     }
+
+
+def _worked(question: Question, model: ModelSpec, allocation: Allocation) -> list[dict[str, Any]]:
+    """Of each touchpoint its weight, and how it was worked out; a touchpoint that the model's
+    transforms left out has none."""
+    assert allocation.weights is not None
+    weights = allocation.weights.tolist()
+    whole = sum(weights)
+    workings = work(allocation.seen, model, question.lookback)
+    total = sum_of(workings)
+    measure, amounts = measured(question, allocation)
+    credit = allocation.credit_of(amounts).tolist()
+    steps = allocation.steps
+    step_of = list(range(len(credit))) if steps is None else steps.step_of.tolist()
+    by_step: dict[int, int] = {}
+    for step, amount in zip(step_of, credit, strict=True):
+        by_step[step] = by_step.get(step, 0) + amount
+    found = []
+    for step, amount in zip(step_of, credit, strict=True):
+        if step < 0:
+            found.append(_left_out())
+            continue
+        working, weight, count = workings[step], weights[step], step_of.count(step)
+        text = divided(working, total)
+        if total and working.weight:
+            share = working.weight / total
+            text += f"; {measure.part(share, int(amounts[0]), by_step[step])}"
+            text += over_touches(count) + (f" = {measure.bare(amount)}" if count > 1 else "")
+        found.append(
+            {
+                "weight": weight,
+                "sum_of_weights": whole,
+                "share": round(weight / whole / count, 9) if whole else None,
+                "worked": text,
+            }
+        )
+    return found
+
+
+def _left_out() -> dict[str, Any]:
+    return {
+        "weight": None,
+        "sum_of_weights": None,
+        "share": None,
+        "worked": "left out by the model's transforms",
+    }
+
+
+def measured(question: Question, allocation: Allocation) -> tuple[Measure, Any]:
+    """What the one conversion is worth, or itself where it is worth nothing; int64[1]."""
+    value = allocation.loaded.value
+    if value.any():
+        return Measure(question.currency), value
+    return Measure(None), counts(allocation.loaded)

@@ -1,16 +1,24 @@
 """Why a touchpoint of this journey has its credit under a model that is fitted on all journeys."""
 
+from dataclasses import dataclass, replace
 from typing import Any
 
-import duckdb
 import numpy as np
+from numpy.typing import NDArray
 
 from service.attribution.fitted import Fit
 from service.attribution.models import DEFINITIONS, ModelSpec
+from service.attribution.population import work_state
+from service.attribution.working import number
 from service.kit.money import count_to_number, to_number
-from service.reports.credited import MILLION, counts
-from service.reports.load import Loaded
-from service.reports.population import ExcerptAllocation, Population, PopulationAllocation
+from service.reports.credited import MILLION, Allocation, counts
+from service.reports.explain_words import Measure, over_touches
+from service.reports.population import (
+    ExcerptAllocation,
+    Population,
+    PopulationAllocation,
+    weights_of_steps,
+)
 from service.reports.question import Question
 
 OVER = (
@@ -23,37 +31,89 @@ INSIDE = (
     "A model of the whole population: the weights come from all journeys with the same path, and "
     "divide this conversion's own value."
 )
+LEFT_OUT = "left out by the model's transforms"
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """One measure of the whole population under the model, and where this journey lies in it.
+
+    Attributes:
+        place: the conversion's index in the whole.
+        amounts, credit: int64[n] and int64[m] of the measure, whole units.
+        touch_state: int64[m], -1 where a touch was left out.
+    """
+
+    whole: PopulationAllocation
+    population: Population
+    fit: Fit
+    measure: Measure
+    place: int
+    amounts: Ints
+    credit: Ints
+    touch_state: Ints
+
+    @classmethod
+    def of(
+        cls, whole: PopulationAllocation, measure: Measure, place: int, amounts: Ints
+    ) -> "_Found":
+        population, fit = whole.fitted(amounts)
+        credit, states = whole.credit_of(amounts), _touch_states(population)
+        return cls(whole, population, _in_conversions(fit), measure, place, amounts, credit, states)
+
+    @property
+    def touches(self) -> slice:
+        """The journey's touches in the whole."""
+        start, end = self.whole.loaded.journeys.offsets[self.place : self.place + 2]
+        return slice(int(start), int(end))
+
+    def journeys_of(self, state: int) -> Ints:
+        """The converting journeys that the state took part in, each once, ascending."""
+        owner = self.whole.loaded.journeys.journey
+        return np.unique(owner[self.touch_state == state])
+
+    def carried(self, state: int) -> int:
+        """What this journey carries of the state's credit."""
+        mine = self.touches
+        return int(self.credit[mine][self.touch_state[mine] == state].sum())
+
+    def label(self, state: int) -> str:
+        return ", ".join(label or "none" for label in self.population.labels[state])
 
 
 def explain_population(
-    mart: duckdb.DuckDBPyConnection,
-    question: Question,
-    loaded: Loaded,
-    model: ModelSpec,
-    journey: dict[str, Any],
+    question: Question, model: ModelSpec, allocation: Allocation, journey: dict[str, Any]
 ) -> dict[str, Any]:
     """What the model found of the journey's states, and how much of it this journey carries.
 
-    Args: loaded: an excerpt of the one conversion; journey: as `journeys.one_journey` gives it.
+    Args: allocation: that of an excerpt of the one conversion; journey: as `journeys.one_journey`
+    gives it.
     """
-    excerpt = ExcerptAllocation(mart, loaded, question, model)
-    place = int(excerpt.places()[0])
-    whole = excerpt.whole
-    population, found = whole.fitted(counts(whole.loaded))
+    assert isinstance(allocation, ExcerptAllocation)
+    place, whole = int(allocation.places()[0]), allocation.whole
+    counted = _Found.of(whole, Measure(None), place, counts(whole.loaded))
+    valued = None
+    if whole.loaded.value.any():
+        valued = _Found.of(whole, Measure(question.currency), place, whole.loaded.value)
+    # A conversion that is worth nothing is explained by its count.
+    shown = valued if valued is not None and whole.loaded.value[place] else counted
     name = str(model)
-    states = _states_of_conversion(population, place)
     return {
         **model.to_dict(),
         "formula": DEFINITIONS[model.name].formula,
         "rounding": "whole minor units; units left over go to the largest remainders",
         "population": {
-            "note": OVER if found.shares is not None else INSIDE,
+            "note": OVER if counted.fit.shares is not None else INSIDE,
             "states": list(question.group_by),
             "converting_journeys": int(whole.has_credit.sum()),
-            "other_journeys": int(population.nulls.sum()),
-            **_plain(found),
+            "other_journeys": int(counted.population.nulls.sum()),
+            **_plain(counted.fit),
         },
-        "states": _of_states(whole, population, found, states, question),
+        "states": [
+            _of_state(state, counted, valued, model, question.currency)
+            for state in _states_of_conversion(counted.population, place)
+        ],
         "touchpoints": [
             {
                 "position": touchpoint["position"],
@@ -65,12 +125,21 @@ def explain_population(
                 "weight": None,
                 "sum_of_weights": None,
                 "share": touchpoint["credit"][name]["weight"],
+                "worked": worked,
                 "value": touchpoint["credit"][name]["value"],
                 "conversions": touchpoint["credit"][name]["conversions"],
             }
-            for touchpoint in journey["touchpoints"]
+            for touchpoint, worked in zip(journey["touchpoints"], _worked(shown), strict=True)
         ],
     }
+
+
+def _in_conversions(fit: Fit) -> Fit:
+    """The fit with marginals in conversions: it counts them in millionths."""
+    marginal = fit.details.get("marginal")
+    if marginal is None:
+        return fit
+    return replace(fit, details={**fit.details, "marginal": marginal / MILLION})
 
 
 def _states_of_conversion(population: Population, place: int) -> list[int]:
@@ -79,40 +148,92 @@ def _states_of_conversion(population: Population, place: int) -> list[int]:
     return list(dict.fromkeys(population.steps.codes[start:end].tolist()))
 
 
-def _of_states(
-    whole: PopulationAllocation,
-    population: Population,
-    found: Fit,
-    states: list[int],
-    question: Question,
-) -> list[dict[str, Any]]:
-    value, count = whole.value_credit(), whole.count_credit()
-    touch_state = _touch_states(population)
-    owner = whole.loaded.journeys.journey
-    positions = _positions(found)
-    details = {
-        # The fit counts conversions in millionths.
-        name: column / MILLION if name == "marginal" else column
-        for name, column in found.details.items()
+def _of_state(
+    state: int, counted: _Found, valued: _Found | None, model: ModelSpec, currency: str
+) -> dict[str, Any]:
+    mine = counted.touch_state == state
+    value, carried = 0, 0
+    details = dict(counted.fit.details)
+    if valued is not None:
+        of_value = valued.fit.details
+        details |= {name: of_value[name] for name in of_value if name.startswith("value_")}
+        value, carried = int(valued.credit[mine].sum()), valued.carried(state)
+    shares, positions = counted.fit.shares, _positions(counted.fit)
+    return {
+        "state": [label or "" for label in counted.population.labels[state]],
+        "share": None if shares is None else round(float(shares[state]), 9),
+        **{n: round(float(column[state]), 9) for n, column in details.items()},
+        **({} if positions is None else {"positions": positions.get(state, [])}),
+        "value": to_number(value, currency),
+        "conversions": count_to_number(int(counted.credit[mine].sum())),
+        "journeys": len(counted.journeys_of(state)),
+        "carried_value": to_number(carried, currency),
+        "carried_conversions": count_to_number(counted.carried(state)),
+        "worked_value": None if valued is None else work_state(valued.fit, state, model),
+        "worked_conversions": work_state(counted.fit, state, model),
     }
-    rows = []
-    for state in states:
-        mine = touch_state == state
-        rows.append(
-            {
-                "state": [label or "" for label in population.labels[state]],
-                "share": None if found.shares is None else round(float(found.shares[state]), 9),
-                **{name: round(float(column[state]), 9) for name, column in details.items()},
-                **({} if positions is None else {"positions": positions.get(state, [])}),
-                "value": to_number(int(value[mine].sum()), question.currency),
-                "conversions": count_to_number(int(count[mine].sum())),
-                "journeys": len(np.unique(owner[mine])),
-            }
-        )
-    return rows
 
 
-def _touch_states(population: Population) -> Any:
+def _worked(found: _Found) -> list[str]:
+    """Of each touch of the journey, from what the model found to its credit."""
+    steps, first = found.population.steps, int(found.population.steps.offsets[found.place])
+    step_of = steps.step_of[found.touches].tolist()
+    credit = found.credit[found.touches].tolist()
+    states = found.touch_state[found.touches].tolist()
+    texts = []
+    for step, state, amount in zip(step_of, states, credit, strict=True):
+        if step < 0:
+            texts.append(LEFT_OUT)
+            continue
+        text = _inside(found, step - first) if found.fit.shares is None else _over(found, state)
+        spread = over_touches(step_of.count(step))
+        if spread or amount != found.carried(state) or found.fit.shares is None:
+            spread += f" = {found.measure.bare(amount)}"
+        texts.append(text + spread)
+    return texts
+
+
+def _over(found: _Found, state: int) -> str:
+    """The state's share of everything, this journey's part of that, and the steps it goes to."""
+    assert found.fit.shares is not None
+    said = found.measure.said
+    journeys = found.journeys_of(state)
+    steps = found.population.steps
+    start, end = steps.offsets[found.place : found.place + 2]
+    visits = int((steps.codes[start:end] == state).sum())
+    whole = int(found.credit.sum())
+    state_credit = int(found.credit[found.touch_state == state].sum())
+    worth, all_worth = (
+        abs(int(found.amounts[found.place])),
+        int(np.abs(found.amounts[journeys]).sum()),
+    )
+    with_it = f"{len(journeys)} converting journey{'s' if len(journeys) > 1 else ''} with it"
+    part = (
+        f"{said(worth)} of the {said(all_worth)} of {with_it}" if all_worth else f"1 of {with_it}"
+    )
+    text = (
+        f"{found.label(state)}: {number(float(found.fit.shares[state]))} of all {said(whole)} = "
+        f"{found.measure.bare(state_credit)}; this journey is {part} and carries "
+        f"{found.measure.bare(found.carried(state))}"
+    )
+    return text + (f"; divided equally over its {visits} steps" if visits > 1 else "")
+
+
+def _inside(found: _Found, step: int) -> str:
+    """The weight of a step among those of its path, times what the conversion is worth."""
+    weights = weights_of_steps(found.fit, found.population, found.place)
+    total = float(weights.sum())
+    whole = found.measure.said(int(found.amounts[found.place]))
+    if total <= 0:
+        return f"no step of the path has a weight, so all to its last step; of {whole}"
+    weight = float(weights[step])
+    return (
+        f"weight {number(weight)}; divided by the path's sum {number(total)} = "
+        f"{number(weight / total)} of {whole}"
+    )
+
+
+def _touch_states(population: Population) -> Ints:
     steps = population.steps
     kept = np.where(steps.step_of >= 0, steps.step_of, 0)
     if not len(steps.codes):

@@ -11,7 +11,7 @@ from service.kit.errors import NotFound, Refusal
 from service.kit.money import count_to_number, to_number
 from service.kit.time import iso
 from service.reports.allocations import allocation_of
-from service.reports.credited import MILLION, REASONS
+from service.reports.credited import MILLION, REASONS, Allocation
 from service.reports.groups import Groups
 from service.reports.load import MISSING, Loaded, load, lookback_micros
 from service.reports.meta import describe
@@ -100,8 +100,19 @@ def _items(
 ) -> list[dict[str, Any]]:
     """The conversions in short, in the order of `rows`."""
     loaded = load(mart, question, [rows[0][4]] if rows else [], [row[0] for row in rows])
+    return _in_short(
+        mart, question, rows, allocation_of(mart, loaded, question, question.models[0])
+    )
+
+
+def _in_short(
+    mart: duckdb.DuckDBPyConnection,
+    question: Question,
+    rows: list[tuple[Any, ...]],
+    allocation: Allocation,
+) -> list[dict[str, Any]]:
+    loaded, reasons = allocation.loaded, allocation.reasons()
     names = dimension_rows(mart, loaded.dimension_id)
-    reasons = allocation_of(mart, loaded, question, question.models[0]).reasons()
     place = {int(key): index for index, key in enumerate(loaded.conversions["conversion_key"])}
     items = []
     for key, conversion_id, kind, object_id, stage, at, person, account, state in rows:
@@ -170,12 +181,18 @@ def one_journey(
 ) -> dict[str, Any]:
     """One conversion: its touchpoints with the credit of each under each model, the milestones,
     what it is worth, and the identifiers that joined its people."""
-    row = find(mart, conversion_id)
+    return journey_of(mart, question, find(mart, conversion_id))[0]
+
+
+def journey_of(
+    mart: duckdb.DuckDBPyConnection, question: Question, row: tuple[Any, ...]
+) -> tuple[dict[str, Any], list[Allocation]]:
+    """`one_journey` of the conversion that `find` gave, and the allocation of each model."""
     loaded = load(mart, question, [row[4]], [row[0]])
-    conversion = _items(mart, question, [row])[0]
+    allocations = [allocation_of(mart, loaded, question, model) for model in question.models]
+    conversion = _in_short(mart, question, [row], allocations[0])[0]
     touchpoints = _touchpoints(mart, loaded)
-    for model in question.models:
-        allocation = allocation_of(mart, loaded, question, model)
+    for model, allocation in zip(question.models, allocations, strict=True):
         value = allocation.value_credit()
         count = allocation.count_credit()
         for index, touchpoint in enumerate(touchpoints):
@@ -188,7 +205,7 @@ def one_journey(
     for milestone in milestones:
         if milestone["position"]:
             touchpoints[milestone["position"] - 1]["milestones"].append(milestone["stage"])
-    return {
+    journey = {
         "conversion": {**conversion, "amounts": _amounts(mart, row[0])},
         "touchpoints": touchpoints,
         "milestones": milestones,
@@ -196,6 +213,7 @@ def one_journey(
         "unattributed_reason": conversion["unattributed_reason"],
         "meta": describe(mart, question, {"value": None, "conversions": None, "spend": None}),
     }
+    return journey, allocations
 
 
 def _touchpoints(mart: duckdb.DuckDBPyConnection, loaded: Loaded) -> list[dict[str, Any]]:

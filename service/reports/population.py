@@ -295,6 +295,14 @@ def _per_step(weights: NDArray[np.float64], population: Population) -> NDArray[n
     return of_steps
 
 
+def weights_of_steps(found: Fit, population: Population, place: int) -> NDArray[np.float64]:
+    """float64, the weights that a model of steps gives those of one loaded conversion."""
+    assert found.step_weights is not None
+    start, end = population.paths.offsets[population.path_of[place] :][:2]
+    weights: NDArray[np.float64] = found.step_weights[start:end]
+    return weights
+
+
 _fits: OrderedDict[bytes, Fit] = OrderedDict()
 _lock = threading.Lock()
 

@@ -12,6 +12,7 @@ from service.web import words
 from service.web.asking import Asked
 from service.web.format import Formatter, exact_sum
 from service.web.pages import formatter_of, render
+from service.web.reasons import reasons_of
 
 JOURNEYS_PER_PAGE = 50
 # Side by side on the page of one journey; the reader's own choice stands first.
@@ -65,6 +66,7 @@ def show_journey(request: Request, conversion_id: str) -> Response:
     models = [asked.state.model, *(m for m in COMPARED_MODELS if m != asked.state.model)]
     question = asked.question(model=",".join(models))
     report = asked.parts.desk.journey(conversion_id, question)
+    explained = asked.parts.desk.explain(conversion_id, asked.question())
     conversion = report["conversion"]
     formatter = formatter_of(request, conversion["currency"] or report["meta"]["currency"])
     columns = credit_columns(report, str(question.models[0]), formatter)
@@ -80,6 +82,8 @@ def show_journey(request: Request, conversion_id: str) -> Response:
         touchpoints=report["touchpoints"],
         steps=timeline(report, formatter),
         columns=columns,
+        formula=explained["models"][0]["formula"],
+        reasons=reasons_of(explained, formatter),
         of_all_journeys=DEFINITIONS[question.models[0].name].kind == "population",
         milestones=report["milestones"],
         identifiers=report["identifiers"],

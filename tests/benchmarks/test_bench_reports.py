@@ -66,6 +66,23 @@ def measure(client: httpx.Client, name: str, lookback: int = 90) -> None:
     )
 
 
+def measure_explanations(client: httpx.Client) -> None:
+    """Each conversion is explained once, so no answer is remembered."""
+    found = client.get("/v1/journeys", params={**ALL, "limit": "40"}).json()["items"]
+    names = [item["conversion_id"] for item in found]
+    for model in ("time_decay", "markov"):
+        took = [
+            milliseconds(client, f"/v1/conversions/{name}/explain", **ALL, model=model)
+            for name in names[: 40 if model == "time_decay" else 5]
+        ]
+        report(
+            f"one conversion explained, {model}",
+            median_ms=statistics.median(took[1:]),
+            first_ms=took[0],
+            worst_ms=max(took[1:]),
+        )
+
+
 @pytest.mark.parametrize("page_views", [1_000_000, 10_000_000])
 def test_reports(serve: Callable[..., Any], tmp_path: Path, page_views: int) -> None:
     make_ledger(tmp_path, page_views)
@@ -93,6 +110,7 @@ def test_a_million_journey_touchpoints(serve: Callable[..., Any], tmp_path: Path
             client,
             f"a year of {answer['totals']['conversions']:,} conversions, about a million touchpoints",
         )
+        measure_explanations(client)
     assert answer["totals"]["conversions"] > 0
 
 

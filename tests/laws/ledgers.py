@@ -148,7 +148,8 @@ def whole_dump(mart: Mart) -> Dump:
     """Every table of the mart, internal numbers included. Of the two that keep a row for each time
     facts came in, what they amount to."""
     sums = {
-        "set_seen": "SELECT set_id, MIN(first_at), MAX(last_at) FROM set_seen GROUP BY set_id",
+        "set_seen": "SELECT set_id, MIN(first_at), MAX(last_at), MIN(first_seq), "
+        "ARG_MAX(last_seq, ROW(last_at, -last_seq)) FROM set_seen GROUP BY set_id",
         "left_out": "SELECT reason, SUM(facts) FROM left_out GROUP BY reason",
     }
     with mart.reading() as connection:

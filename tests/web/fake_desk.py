@@ -15,6 +15,7 @@ from service.reports.verdicts import RULE, verdict_of
 from service.web import words
 from tests.web.fake_cells import explained, number
 from tests.web.fake_changes import facts, moments, steps
+from tests.web.fake_parts import compared, worked_journey
 
 NOW = datetime(2026, 11, 20, 14, 32, tzinfo=UTC)
 ADDING = (
@@ -233,6 +234,10 @@ class FakeDesk:
             "meta": self.meta(question),
         }
 
+    def explain(self, conversion_id: str, question: Question) -> dict[str, Any]:
+        self._note("explain", question)
+        return worked_journey(self.journey(conversion_id, question))
+
     def status(self) -> dict[str, Any]:
         return {"first_at": self.first_at, "watermark": self.watermark}
 
@@ -303,22 +308,6 @@ def credit(value: Decimal, model: int, position: int, count: int) -> dict[str, A
         "conversions": float(round(share, 6)),
         "weight": weights[position - 1],
     }
-
-
-def compared(row: list[str], factor: float, whole: float) -> dict[str, Any]:
-    """One cell of a comparison: a tenth more or less; no cost and no return without spend."""
-    spend, won, value = float(row[0]), float(row[8]) * factor, float(row[9]) * factor
-    returned = value / spend if spend else None
-    told = {
-        "conversions": round(won, 2),
-        "value": round(value, 2),
-        "share": round(value / whole, 6),
-        "cpa": round(spend / won, 2) if won else None,
-        "roas": returned,
-        "roi": None if returned is None else returned - 1,
-    }
-    near = {k: None if v is None else [v - abs(v) / 10, v + abs(v) / 10] for k, v in told.items()}
-    return told | {"interval": near}
 
 
 def conversions() -> list[dict[str, Any]]:

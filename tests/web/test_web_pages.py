@@ -326,6 +326,16 @@ async def test_each_model_adds_up_to_the_conversion(reader: httpx.AsyncClient) -
     assert "Linear<span" in page
 
 
+async def test_each_touch_says_why_it_has_its_credit(reader: httpx.AsyncClient) -> None:
+    page = (await reader.get("/journeys/deal%3AD1%3Awon?model=time_decay")).text
+    assert "2^(-3.5d / 7d) = 0.7071; divided by the sum 1.9 = 0.3722" in page
+    assert "<code>w_i = 2^(-(T - t_i) / half_life)</code>" in page
+    assert "website, record evt-7, received" in page
+    assert "Browser id and email are one: crm, record evt-8, received" in page
+    assert "Touch and conversion name the same email" in page
+    assert "Somebody else of the same account" in page
+
+
 async def test_a_model_of_all_journeys_says_that_it_need_not(reader: httpx.AsyncClient) -> None:
     said = "except Markov: it speaks of all journeys"
     assert said in (await reader.get("/journeys/deal%3AD1%3Awon?model=markov")).text

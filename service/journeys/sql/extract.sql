@@ -48,7 +48,8 @@ WHERE type NOT IN ('page', 'touch', 'spend', 'rate') AND seq NOT IN (SELECT seq 
 CREATE OR REPLACE TEMP TABLE named AS
 SELECT
     identifiers, MIN(seq) AS first_seq, MIN(occurred_at) AS first_at, MAX(occurred_at) AS last_at,
-    BOOL_OR(trusted) AS trusted
+    BOOL_OR(trusted) AS trusted,
+    ARG_MAX(seq, ROW(occurred_at, -seq)) FILTER (WHERE CONTAINS(identifiers, '","')) AS last_seq
 FROM (
     SELECT seq, occurred_at, identifiers, trusted FROM located WHERE identifiers IS NOT NULL
     UNION ALL
@@ -98,11 +99,13 @@ FROM new_members
 JOIN identifiers ON identifiers.identifier = new_members.identifier;
 
 CREATE OR REPLACE TEMP TABLE chunk_sets AS
-SELECT identifier_sets.set_id, named.first_at, named.last_at, named.trusted
+SELECT
+    identifier_sets.set_id, named.first_at, named.last_at, named.trusted, named.first_seq,
+    named.last_seq
 FROM named
 JOIN identifier_sets ON identifier_sets.identifiers = named.identifiers;
 
-INSERT INTO set_seen SELECT set_id, first_at, last_at, trusted FROM chunk_sets;
+INSERT INTO set_seen SELECT set_id, first_at, last_at, trusted, first_seq, last_seq FROM chunk_sets;
 
 INSERT INTO batch_sets SELECT set_id FROM chunk_sets;
 

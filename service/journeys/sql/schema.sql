@@ -6,7 +6,10 @@ CREATE TABLE sources (source_id INTEGER, name VARCHAR);
 CREATE TABLE identifiers (identifier_id INTEGER, identifier VARCHAR, known BOOLEAN);
 CREATE TABLE identifier_sets (set_id INTEGER, identifiers VARCHAR);
 CREATE TABLE set_members (set_id INTEGER, identifier_id INTEGER);
-CREATE TABLE set_seen (set_id INTEGER, first_at BIGINT, last_at BIGINT, trusted BOOLEAN);
+-- Which facts said a set: the first to arrive and, of sets that link, the one that occurred last.
+CREATE TABLE set_seen (
+    set_id INTEGER, first_at BIGINT, last_at BIGINT, trusted BOOLEAN, first_seq BIGINT, last_seq BIGINT
+);
 CREATE TABLE unlinks (seq BIGINT, occurred_at BIGINT, left_id INTEGER, right_id INTEGER);
 CREATE TABLE dimensions (
     dimension_id INTEGER, is_page BOOLEAN, touch VARCHAR, page_authority VARCHAR,
