@@ -65,7 +65,7 @@ META: Any = {
             "model": "linear",
             "name": "linear",
             "preset": None,
-            "parameters": {"unique": False},
+            "parameters": {"unique": False, "transform": None, "max_steps": None},
             "version": 1,
         }
     ],
@@ -190,7 +190,15 @@ JOURNEY: Any = {
             "seconds": 0,
             "facts": [1],
             "milestones": [],
-            "credit": {"linear": {"value": 80, "conversions": 1, "weight": 1.0}},
+            "credit": {
+                "linear": {
+                    "value": 80,
+                    "conversions": 1,
+                    "weight": 1.0,
+                    "step": 1,
+                    "dropped_by": None,
+                }
+            },
         }
     ],
     "milestones": [],
@@ -205,7 +213,7 @@ EXPLAIN: Any = {
             "model": "linear",
             "name": "linear",
             "preset": None,
-            "parameters": {"unique": False},
+            "parameters": {"unique": False, "transform": None, "max_steps": None},
             "version": 1,
             "formula": "w_i = 1",
             "rounding": "share × value in whole minor units",
@@ -219,9 +227,12 @@ EXPLAIN: Any = {
                     "milestones": [],
                     "weight": 1,
                     "sum_of_weights": 1,
+                    "shared_by": 1,
                     "share": 1.0,
                     "value": 80,
                     "conversions": 1,
+                    "step": 1,
+                    "dropped_by": None,
                 }
             ],
         }

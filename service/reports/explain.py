@@ -6,6 +6,7 @@ import duckdb
 
 from service.attribution.definitions import ModelDefinition
 from service.attribution.models import DEFINITIONS, ModelSpec
+from service.attribution.stepped import Weights
 from service.reports.allocations import allocation_of
 from service.reports.explain_population import explain_population
 from service.reports.journeys import find, one_journey
@@ -18,8 +19,10 @@ def explain(
 ) -> dict[str, Any]:
     """The journey with, per model, how every credit came about, and the facts it rests on.
 
-    `weight ÷ sum_of_weights × value` is the exact share; the credit is that share in whole minor
-    units, the units left over given to the largest remainders (ties to the earlier touchpoint).
+    `weight ÷ sum_of_weights ÷ shared_by × value` is the exact share; the credit is that share in
+    whole minor units, the units left over given to the largest remainders (ties to the earlier
+    touchpoint): first to the steps of the path, then to the touchpoints that share a step. Without
+    a path transform every touchpoint is a step.
     """
     journey = one_journey(mart, question, conversion_id)
     row = find(mart, conversion_id)
@@ -30,7 +33,7 @@ def explain(
         if weights is None:
             explained.append(explain_population(mart, question, loaded, model, journey))
             continue
-        explained.append(_of_model(model, DEFINITIONS[model.name], weights.tolist(), journey))
+        explained.append(_of_model(model, DEFINITIONS[model.name], weights, journey))
     return {
         "conversion": journey["conversion"],
         "models": explained,
@@ -42,11 +45,11 @@ def explain(
 
 
 def _of_model(
-    model: ModelSpec, definition: ModelDefinition, weights: list[int], journey: dict[str, Any]
+    model: ModelSpec, definition: ModelDefinition, weights: Weights, journey: dict[str, Any]
 ) -> dict[str, Any]:
-    total = sum(weights)
+    total = int(weights.total[0])
     name = str(model)
-    steps = [
+    touchpoints = [
         {
             "position": touchpoint["position"],
             "occurred_at": touchpoint["occurred_at"],
@@ -56,16 +59,24 @@ def _of_model(
             "milestones": touchpoint["milestones"],
             "weight": weight,
             "sum_of_weights": total,
-            "share": round(weight / total, 9) if total else None,
-            "value": touchpoint["credit"][name]["value"],
-            "conversions": touchpoint["credit"][name]["conversions"],
+            "shared_by": shared or None,
+            "share": round(weight / total / (shared or 1), 9) if total else None,
+            **{
+                said: touchpoint["credit"][name][said]
+                for said in ("value", "conversions", "step", "dropped_by")
+            },
         }
-        for touchpoint, weight in zip(journey["touchpoints"], weights, strict=True)
+        for touchpoint, weight, shared in zip(
+            journey["touchpoints"],
+            weights.of_step.tolist(),
+            weights.shared_by.tolist(),
+            strict=True,
+        )
     ]
     return {
         **model.to_dict(),
         "formula": definition.formula,
         "rounding": "share × value in whole minor units; units left over go to the largest "
         "remainders, ties to the earlier touchpoint",
-        "touchpoints": steps,
+        "touchpoints": touchpoints,
     }

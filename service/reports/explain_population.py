@@ -36,11 +36,11 @@ def explain_population(
     Args: loaded: an excerpt of the one conversion; journey: as `journeys.one_journey` gives it.
     """
     excerpt = ExcerptAllocation(mart, loaded, question, model)
-    place = int(excerpt.places()[0])
+    at = int(excerpt.in_whole()[0])
     whole = excerpt.whole
     population, found = whole.fitted(counts(whole.loaded))
     name = str(model)
-    states = _states_of_conversion(population, place)
+    states = _states_of_conversion(population, at)
     return {
         **model.to_dict(),
         "formula": DEFINITIONS[model.name].formula,
@@ -63,11 +63,14 @@ def explain_population(
                 "milestones": touchpoint["milestones"],
                 "weight": None,
                 "sum_of_weights": None,
+                "shared_by": place.shared_by,
                 "share": touchpoint["credit"][name]["weight"],
-                "value": touchpoint["credit"][name]["value"],
-                "conversions": touchpoint["credit"][name]["conversions"],
+                **{
+                    said: touchpoint["credit"][name][said]
+                    for said in ("value", "conversions", "step", "dropped_by")
+                },
             }
-            for touchpoint in journey["touchpoints"]
+            for touchpoint, place in zip(journey["touchpoints"], excerpt.places(), strict=True)
         ],
     }
 

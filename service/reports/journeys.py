@@ -169,7 +169,11 @@ def one_journey(
     mart: duckdb.DuckDBPyConnection, question: Question, conversion_id: str
 ) -> dict[str, Any]:
     """One conversion: its touchpoints with the credit of each under each model, the milestones,
-    what it is worth, and the identifiers that joined its people."""
+    what it is worth, and the identifiers that joined its people.
+
+    Of each credit: the step of the path the model saw, or the path transform that dropped the
+    touchpoint from it.
+    """
     row = find(mart, conversion_id)
     loaded = load(mart, question, [row[4]], [row[0]])
     conversion = _items(mart, question, [row])[0]
@@ -178,11 +182,14 @@ def one_journey(
         allocation = allocation_of(mart, loaded, question, model)
         value = allocation.value_credit()
         count = allocation.count_credit()
-        for index, touchpoint in enumerate(touchpoints):
+        standing = allocation.places()
+        for index, (touchpoint, place) in enumerate(zip(touchpoints, standing, strict=True)):
             touchpoint["credit"][str(model)] = {
                 "value": to_number(int(value[index]), question.currency),
                 "conversions": count_to_number(int(count[index])),
                 "weight": round(int(count[index]) / MILLION, 6),
+                "step": place.step,
+                "dropped_by": place.dropped_by,
             }
     milestones = _milestones(loaded)
     for milestone in milestones:
