@@ -94,9 +94,10 @@ def _of_states(
     rows = []
     for state in states:
         mine = touch_state == state
+        labels = population.labels[int(population.steps.channel_of[state])]
         rows.append(
             {
-                "state": [label or "" for label in population.labels[state]],
+                "state": [label or "" for label in labels],
                 "share": None if found.shares is None else round(float(found.shares[state]), 9),
                 **{n: round(float(column[state]), 9) for n, column in found.details.items()},
                 "value": to_number(int(value[mine].sum()), question.currency),
