@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from service.reports.configuration import BUILT_IN, Edition
 from service.reports.question import Question
 from service.web import words
 
@@ -72,7 +73,16 @@ class FakeDesk:
     touches: list[dict[str, Any]] | None = None
     reason: str | None = None
     failure: Exception | None = None
+    edition: Edition = BUILT_IN
+    dropped: str | None = None
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+
+    @property
+    def editions(self) -> "FakeDesk":
+        return self
+
+    def current(self) -> Edition:
+        return self.edition
 
     @staticmethod
     def some_conversions() -> list[dict[str, Any]]:
@@ -187,7 +197,7 @@ class FakeDesk:
         value = Decimal(str(item["value"]))
         for touch in touches:
             touch["credit"] = {
-                model: credit(value, i, touch["position"], len(touches))
+                model: credit(value, i, touch["position"], len(touches)) | self._left_out(touch)
                 for i, model in enumerate(models)
             }
         return {
@@ -216,6 +226,11 @@ class FakeDesk:
             "unattributed_reason": self.reason,
             "meta": self.meta(question),
         }
+
+    def _left_out(self, touch: dict[str, Any]) -> dict[str, Any]:
+        """The first touch may be dropped by a path transform."""
+        by = self.dropped if touch["position"] == 1 else None
+        return {"step": None if by else touch["position"], "dropped_by": by}
 
     def status(self) -> dict[str, Any]:
         return {"first_at": self.first_at, "watermark": self.watermark}
