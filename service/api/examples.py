@@ -4,6 +4,8 @@ from typing import Any
 
 from service.attribution.catalogue import describe_models
 from service.collect.channels import describe_channels
+from service.reports.configuration import Configuration, Edition
+from service.reports.editions import usual_question
 
 EVENTS: Any = [
     {
@@ -65,7 +67,7 @@ META: Any = {
             "model": "linear",
             "name": "linear",
             "preset": None,
-            "parameters": {"unique": False},
+            "parameters": {"unique": False, "transform": None, "max_steps": None},
             "version": 1,
         }
     ],
@@ -191,7 +193,15 @@ JOURNEY: Any = {
             "seconds": 0,
             "facts": [1],
             "milestones": [],
-            "credit": {"linear": {"value": 80, "conversions": 1, "weight": 1.0}},
+            "credit": {
+                "linear": {
+                    "value": 80,
+                    "conversions": 1,
+                    "weight": 1.0,
+                    "step": 1,
+                    "dropped_by": None,
+                }
+            },
         }
     ],
     "milestones": [],
@@ -303,6 +313,14 @@ PERSON: Any = {
 }
 MODELS: Any = {
     "models": [model for model in describe_models() if model["name"] in ("linear", "markov")],
+    "settings": usual_question(
+        Edition(
+            3,
+            Configuration(
+                default_model="@house", model_presets={"house": "time_decay:half_life=14d"}
+            ),
+        )
+    ),
     "channels": [channel for channel in describe_channels() if channel["id"] == "paid_search"],
 }
 KEY: Any = {

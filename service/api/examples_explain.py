@@ -30,6 +30,7 @@ CONVERSION: Any = {
             "term": None,
             "weight": 1,
             "sum_of_weights": 1,
+            "shared_by": 1,
             "credit": 80,
             "facts": [1],
         }

@@ -32,6 +32,7 @@ from service.api.schemas import READING, Schema, described, side_by_side
 from service.collect.channels import describe_channels
 from service.kit.errors import Refusal
 from service.ledger.keys import Caller
+from service.reports.editions import usual_question
 from service.reports.joined import without_values
 from service.reports.question import DIMENSIONS, TIMES
 
@@ -237,9 +238,14 @@ def get_spend(request: Request, caller: Reader, question: Asked, parts: NeedsPar
     responses=described(examples.MODELS, *READING),
 )
 def get_models(request: Request, caller: Reader, known: KnownNames, parts: NeedsParts) -> Response:
-    """Every model with formula, parameters, presets, edge cases and worked examples; and the
-    channels of the channel rules."""
-    answer = {"models": parts.desk.models(), "channels": describe_channels()}
+    """Every model with formula, parameters, presets, edge cases and worked examples; the
+    published configuration's own presets with its usual model and lookback; and the channels of the
+    channel rules."""
+    answer = {
+        "models": parts.desk.models(),
+        "settings": usual_question(parts.desk.editions.current()),
+        "channels": describe_channels(),
+    }
     return respond(request, answer, item_rows, "json")
 
 

@@ -98,7 +98,7 @@ def milestone_touches(journeys: JourneyArrays, name: str) -> Ints:
     moment = journeys.milestones.get(name)
     if moment is None:
         return np.full(journeys.journey_count, -1, dtype=np.int64)
-    reached = journeys.touched_at <= moment.take(journeys.journey)
+    reached = journeys.begins <= moment.take(journeys.journey)
     touches = segment_sums(reached, journeys.offsets)
     inside = (moment != MISSING) & (moment <= journeys.converted_at) & (touches > 0)
     return np.where(inside, journeys.offsets[:-1] + touches - 1, -1)

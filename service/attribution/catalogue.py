@@ -3,6 +3,7 @@
 from service.attribution.definitions import ModelDefinition, Preset
 from service.attribution.examples import EXAMPLES, Example
 from service.attribution.examples_population import POPULATION_EXAMPLES, PopulationExample
+from service.attribution.examples_transforms import TRANSFORM_EXAMPLES
 from service.attribution.models import DEFAULT_MODEL, DEFINITIONS
 from service.attribution.parameters import Parameter, json_value
 from service.attribution.presets import PRESETS
@@ -36,7 +37,8 @@ def _describe(definition: ModelDefinition) -> dict[str, object]:
 
 def examples_of(name: str) -> list[Example]:
     """The worked examples of a model, its presets and its parameters."""
-    return [item for item in EXAMPLES if item.model.partition(":")[0].partition("@")[0] == name]
+    every = (*EXAMPLES, *TRANSFORM_EXAMPLES)
+    return [item for item in every if item.model.partition(":")[0].partition("@")[0] == name]
 
 
 def population_examples_of(name: str) -> list[PopulationExample]:

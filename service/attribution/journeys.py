@@ -38,6 +38,8 @@ class JourneyArrays:
         channel_class: int8[m], NO_CLASS, PAID, OWNED or EARNED.
         converted_at: int64[n].
         milestones: by name in MILESTONES an int64[n], MISSING where the journey lacks it.
+        begun_at: int64[m], from when on a touch counts for milestones; None: from its own moment.
+            Of a step of several touches (see stepped.py) the moment of the first.
     Raises:
         ValueError: columns whose lengths do not belong together.
     """
@@ -49,11 +51,15 @@ class JourneyArrays:
     channel_class: NDArray[np.int8]
     converted_at: Ints
     milestones: Mapping[str, Ints] = field(default_factory=dict)
+    begun_at: Ints | None = None
 
     def __post_init__(self) -> None:
         if len(self.offsets) == 0 or self.offsets[0] != 0:
             raise ValueError("offsets start at 0 and have one element more than there are journeys")
-        per_touch = (self.touched_at, self.channel, self.is_direct, self.channel_class)
+        per_touch = (
+            *(self.touched_at, self.channel, self.is_direct, self.channel_class),
+            self.begins,
+        )
         if any(len(column) != self.offsets[-1] for column in per_touch):
             raise ValueError("a column of touches does not have the length that offsets end at")
         per_journey = (self.converted_at, *self.milestones.values())
@@ -69,6 +75,11 @@ class JourneyArrays:
     @property
     def touch_count(self) -> int:
         return len(self.touched_at)
+
+    @property
+    def begins(self) -> Ints:
+        """int64[m], from when on each touch counts for milestones."""
+        return self.touched_at if self.begun_at is None else self.begun_at
 
     @cached_property
     def sizes(self) -> Ints:
@@ -91,4 +102,5 @@ class JourneyArrays:
             channel_class=self.channel_class[start:stop],
             converted_at=self.converted_at[first:end],
             milestones={name: column[first:end] for name, column in self.milestones.items()},
+            begun_at=None if self.begun_at is None else self.begun_at[start:stop],
         )

@@ -6,12 +6,14 @@ first and last at five others), so vendors' variants are presets, see presets.py
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 from service.attribution.definitions import ModelDefinition
 from service.attribution.journeys import CHANNEL_CLASSES, MILESTONES
 from service.attribution.parameters import Parameter, Value
+from service.attribution.transforms import STEP_PARAMETERS
 
 EMPTY = "No touch: the conversion is unattributed."
 ONE = "One touch: it gets everything."
@@ -287,4 +289,9 @@ PARTICIPATION = ModelDefinition(
     kind="participation",
 )
 
-RULES = (*SINGLE_TOUCH, *SPREAD, *POSITIONAL, *MILESTONE, PARTICIPATION)
+_SHARING = (*SINGLE_TOUCH, *SPREAD, *POSITIONAL, *MILESTONE)
+RULES = (
+    *(replace(model, parameters=(*model.parameters, *STEP_PARAMETERS)) for model in _SHARING),
+    PARTICIPATION,
+)
+"""Every one that shares out a conversion may be asked to do so after path transforms."""

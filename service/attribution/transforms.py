@@ -6,7 +6,7 @@ of a step always finds its way back to the touches it stands for.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,16 +16,18 @@ from service.attribution.parameters import Parameter
 from service.attribution.paths import Codes, offsets_of
 from service.attribution.segments import journey_of, last_where, segment_sums
 
-_CHANNEL = r"\(([^()+:,\s]{1,100})\)"
+_CHANNEL = r"\([^()+:,\s](?:[^()+:,]{0,98}[^()+:,\s])?\)"
 _PART = re.compile(
-    rf"unique|exposure|first|frequency|(remove_if_not_all|remove_if_last_and_not_all){_CHANNEL}"
+    rf"unique|exposure|first|frequency|(?:remove_if_not_all|remove_if_last_and_not_all){_CHANNEL}"
 )
+_BETWEEN = re.compile(r"[+ ](?![^(]*\))")
+"""Between transforms; a blank in the brackets belongs to the channel's name."""
 _LONGEST_CHAIN = 5
 
 
 def read_transform(text: str) -> str | None:
     """The canonical text of a chain, or None where it is none; a blank is a + of a web address."""
-    parts = re.split(r"[+ ]", text)
+    parts = _BETWEEN.split(text)
     known = len(parts) <= _LONGEST_CHAIN and all(_PART.fullmatch(part) for part in parts)
     return "+".join(parts) if known else None
 
@@ -55,17 +57,31 @@ STEP_PARAMETERS = (TRANSFORM, MAX_STEPS)
 
 
 @dataclass(frozen=True, eq=False)
+class Channels:
+    """The channel of each touch: codes int32[m], and the name of each code from 0 on."""
+
+    codes: Codes
+    names: Sequence[str]
+
+    def are(self, name: str) -> Bools:
+        """bool[m]: which touches are of the channel; none where there is no such channel."""
+        found = np.flatnonzero(np.array([each == name for each in self.names], dtype=np.bool_))
+        are: Bools = np.isin(self.codes, found)
+        return are
+
+
+@dataclass(frozen=True, eq=False)
 class Steps:
     """The steps of n journeys with m touches, t in all.
 
     Attributes:
         offsets: int64[n + 1], from 0 to t.
-        codes: int32[t], the state of each step; without `frequency` that is the channel's code.
+        codes: int32[t], the state of each step; without `frequency` that is the touch's code.
         step_of: int64[m], the step a touch belongs to, -1 for a touch that was dropped. The credit
             of a step goes to its touches equally.
         moment_of: int64[t], the touch whose moment is the step's: its last one, of `frequency` its
             first one, so that moments never fall inside a journey.
-        channel_of: int32[states], the channel's code of each state.
+        channel_of: int32[states], the touches' code behind each state.
     """
 
     offsets: Ints
@@ -79,18 +95,32 @@ def apply(
     codes: Codes,
     offsets: Ints,
     transform: str | None,
-    code_of: Mapping[str, int],
+    channels: Channels,
     max_steps: int | None = None,
 ) -> Steps:
     """The steps of journeys whose touches have these codes.
 
     Args:
-        codes: int32[m], channels 0, 1, 2 ….
+        codes: int32[m], the states 0, 1, 2 … that a model tells apart: channels, or what else.
         offsets: int64[n + 1].
         transform: value of the parameter TRANSFORM.
-        code_of: the code of each channel's name, for the transforms that name one; a name that is
-            not in it removes nothing.
+        channels: of the touches, for the transforms that name one.
         max_steps: value of the parameter MAX_STEPS.
+    """
+    *_, (_, steps) = stages(codes, offsets, transform, channels, max_steps)
+    return steps
+
+
+def stages(
+    codes: Codes,
+    offsets: Ints,
+    transform: str | None,
+    channels: Channels,
+    max_steps: int | None = None,
+) -> Iterator[tuple[str, Steps]]:
+    """The steps after each transform of the chain and after max_steps, under what each is called.
+
+    Args: as of `apply`. At least one is given.
     """
     touches = np.arange(len(codes))
     states = np.arange(int(codes.max(initial=-1)) + 1, dtype=np.int32)
@@ -98,10 +128,20 @@ def apply(
     for part in (transform or "unique").split("+"):
         name, _, channel = part.rstrip(")").partition("(")
         if channel:
-            steps = _removed(steps, code_of.get(channel, -1), last_only="last" in name)
+            steps = _removed(steps, channels.are(channel), last_only="last" in name)
         else:
             steps = _SIMPLE[name](steps)
-    return steps if max_steps is None else _kept(steps, _from_end(steps.offsets) < max_steps)
+        yield part, steps
+    if max_steps is not None:
+        yield f"max_steps={max_steps}", _kept(steps, _from_end(steps.offsets) < max_steps)
+
+
+def first_touches(steps: Steps) -> Ints:
+    """int64[t], the first touch of each step."""
+    kept = np.flatnonzero(steps.step_of >= 0)[::-1]
+    first = np.zeros(len(steps.codes), dtype=np.int64)
+    first[steps.step_of[kept]] = kept  # of several the last one written stays, here the first
+    return first
 
 
 def _unique(steps: Steps) -> Steps:
@@ -154,10 +194,13 @@ _SIMPLE: Mapping[str, Callable[[Steps], Steps]] = {
 }
 
 
-def _removed(steps: Steps, channel: int, *, last_only: bool) -> Steps:
-    """Without the channel's steps (or only those at the end), unless the journey has no other."""
+def _removed(steps: Steps, are_channel: Bools, *, last_only: bool) -> Steps:
+    """Without the channel's steps (or only those at the end), unless the journey has no other.
+
+    Args: are_channel bool[m]: which touches are of the channel; a step is what its moment's is.
+    """
     sizes = np.diff(steps.offsets)
-    is_channel = steps.channel_of.take(steps.codes) == channel
+    is_channel = are_channel.take(steps.moment_of)
     last_other = last_where(~is_channel, steps.offsets)
     owner = journey_of(sizes)
     dropped = is_channel & (last_other >= 0).take(owner)

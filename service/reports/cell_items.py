@@ -21,8 +21,8 @@ def conversion_items(
 ) -> list[Item]:
     """Each conversion with its part of the cell, its whole, and the touchpoints that give the part.
 
-    `weight ÷ sum_of_weights × whole` is a touchpoint's exact share, its credit that in whole units;
-    a model of all journeys has no weights of one.
+    `weight ÷ sum_of_weights ÷ shared_by × whole` is a touchpoint's exact share, its credit that in
+    whole units; a model of all journeys has no weights of one.
     """
     loaded, allocation = drill.loaded, drill.allocation
     places = np.searchsorted(loaded.conversions["conversion_key"], keys)
@@ -39,7 +39,7 @@ def conversion_items(
         places.tolist(), keys.tolist(), parts.tolist(), given, strict=True
     ):
         first = int(offsets[place])
-        whole = None if weights is None else int(weights[first : offsets[place + 1]].sum())
+        whole = None if weights is None else int(weights.total[place])
         reason = int(reasons[place])
         items.append(
             {
@@ -53,8 +53,9 @@ def conversion_items(
                         "position": touch - first + 1,
                         "occurred_at": iso(int(loaded.journeys.touched_at[touch])),
                         **names[int(loaded.dimension_id[touch])],
-                        "weight": None if weights is None else int(weights[touch]),
+                        "weight": None if weights is None else int(weights.of_step[touch]),
                         "sum_of_weights": whole,
+                        "shared_by": None if weights is None else int(weights.shared_by[touch]),
                         "credit": show(int(credit[touch])),
                         "facts": [int(loaded.touch_seq[touch])],
                     }

@@ -1,7 +1,7 @@
 """Credit of a question: allocated in integers, gathered into rows, and proved to add up."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,16 @@ from service.attribution.journeys import JourneyArrays
 from service.attribution.models import ModelSpec
 from service.attribution.segments import segment_sums
 from service.attribution.spread import to_touches
-from service.attribution.transforms import Steps, apply
+from service.attribution.stepped import (
+    Place,
+    Weights,
+    is_transformed,
+    places,
+    seen_by_step,
+    transformed,
+    weights_of,
+)
+from service.attribution.transforms import Channels, Steps
 from service.attribution.weights import weigh
 from service.kit.errors import ReconciliationError
 from service.reports.load import MISSING, Loaded
@@ -61,11 +70,11 @@ class Allocation:
     """The credit of every touchpoint under one model, for any measure of the conversions."""
 
     def __init__(self, loaded: Loaded, question: Question, model: ModelSpec) -> None:
-        seen = loaded.journeys
+        seen, self._model = loaded.journeys, model
         self._steps: Steps | None = None
         if is_transformed(model):
-            self._steps = transformed(seen.channel, seen.offsets, loaded.channel_names, model)
-            seen = _seen_by_step(seen, self._steps)
+            self._steps = transformed(seen.channel, seen.offsets, channels_of(loaded), model)
+            seen = seen_by_step(seen, self._steps)
         self._seen = seen
         self._offsets = seen.offsets
         self._weights = weigh(seen, model, question.lookback)
@@ -109,19 +118,23 @@ class Allocation:
         return self._loaded.in_period & ~self.has_credit
 
     @property
-    def weights(self) -> Ints | None:
-        """int64[m], by which each conversion is divided; None where it is not by itself."""
-        return self._weights
+    def weights(self) -> Weights | None:
+        """By which each conversion is divided; None where it is not by itself."""
+        return weights_of(self._weights, self._offsets, self._steps)
+
+    def places(self) -> list[Place]:
+        """Where each touchpoint went on the way to the model; for few conversions."""
+        offsets = self._loaded.journeys.offsets
+        return places(self._told_apart(), offsets, channels_of(self._loaded), self._model)
+
+    def _told_apart(self) -> NDArray[np.int32]:
+        """int32[m], what the model takes for one and the same in a path."""
+        return self._loaded.journeys.channel
 
     @property
     def seen(self) -> JourneyArrays:
         """What a rule model weighs: the journeys after the model's transforms."""
         return self._seen
-
-    @property
-    def steps(self) -> Steps | None:
-        """The steps that touchpoints became; None where the model has no transforms."""
-        return self._steps
 
     @property
     def loaded(self) -> Loaded:
@@ -175,38 +188,9 @@ class Allocation:
                 yield name, int(amounts[of_reason].sum())
 
 
-def is_transformed(model: ModelSpec) -> bool:
-    """The model looks at something else than the touchpoints as they are."""
-    values = dict(model.parameters)
-    return values.get("transform") is not None or values.get("max_steps") is not None
-
-
-def transformed(
-    codes: NDArray[np.int32], offsets: Ints, names: Sequence[str], model: ModelSpec
-) -> Steps:
-    """The steps that the model sees of journeys; `names` of the codes, in their order."""
-    values = dict(model.parameters)
-    chain, most = values.get("transform"), values.get("max_steps")
-    return apply(
-        codes,
-        offsets,
-        None if chain is None else str(chain),
-        {name: code for code, name in enumerate(names)},
-        most if isinstance(most, int) else None,
-    )
-
-
-def _seen_by_step(journeys: JourneyArrays, steps: Steps) -> JourneyArrays:
-    """Journeys whose touches are the steps, each at the moment that stands for it."""
-    at = steps.moment_of
-    return replace(
-        journeys,
-        offsets=steps.offsets,
-        touched_at=journeys.touched_at[at],
-        channel=steps.codes,
-        is_direct=journeys.is_direct[at],
-        channel_class=journeys.channel_class[at],
-    )
+def channels_of(loaded: Loaded) -> Channels:
+    """The channel of each touchpoint, by the name that a path transform calls it."""
+    return Channels(loaded.journeys.channel, loaded.channel_names)
 
 
 def exact_sums(rows: Ints, amounts: Ints, row_count: int) -> Ints:

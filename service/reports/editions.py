@@ -6,15 +6,38 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from service.attribution.models import parse_model
 from service.ledger.configuration import read_setting, read_setting_as_of
 from service.ledger.read import next_received
 from service.reports import campaigns
-from service.reports.configuration import DRAFT, SETTING, Edition, edition_of, parse_configuration
+from service.reports.configuration import (
+    DRAFT,
+    PRESET,
+    SETTING,
+    Edition,
+    edition_of,
+    parse_configuration,
+)
 
 Versioned = tuple[int, Any]
 """Version and value of a setting; (0, None) where there is none."""
 SECONDS = 2.0
 """How long the published version is remembered; one published by another process holds here then."""
+
+
+def usual_question(edition: Edition) -> dict[str, Any]:
+    """What is asked where a query says nothing, and the presets that it may name, each with its
+    model in full."""
+    configuration = edition.configuration
+    return {
+        **edition.name,
+        "default_model": configuration.default_model,
+        "lookback": configuration.lookback,
+        "model_presets": [
+            {"name": PRESET + name, "means": parse_model(text).to_dict()}
+            for name, text in sorted(configuration.model_presets.items())
+        ],
+    }
 
 
 class Editions:

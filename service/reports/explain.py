@@ -32,8 +32,10 @@ def explain(
 ) -> dict[str, Any]:
     """The journey with, per model, how every credit came about, and the facts it rests on.
 
-    `weight ÷ sum_of_weights × value` is the exact share; the credit is that share in whole minor
-    units, the units left over given to the largest remainders (ties to the earlier touchpoint).
+    `weight ÷ sum_of_weights ÷ shared_by × value` is the exact share; the credit is that share in
+    whole minor units, the units left over given to the largest remainders (ties to the earlier
+    touchpoint): first to the steps of the path, then to the touchpoints that share a step. Without
+    a path transform every touchpoint is a step.
 
     Args: tell: who told the facts with these seqs, as `ledger.facts.facts_at`.
     """
@@ -89,7 +91,7 @@ def _of_model(
     question: Question, model: ModelSpec, allocation: Allocation, journey: dict[str, Any]
 ) -> dict[str, Any]:
     name = str(model)
-    steps = [
+    touchpoints = [
         {
             "position": touchpoint["position"],
             "occurred_at": touchpoint["occurred_at"],
@@ -98,8 +100,10 @@ def _of_model(
             "facts": touchpoint["facts"],
             "milestones": touchpoint["milestones"],
             **worked,
-            "value": touchpoint["credit"][name]["value"],
-            "conversions": touchpoint["credit"][name]["conversions"],
+            **{
+                said: touchpoint["credit"][name][said]
+                for said in ("value", "conversions", "step", "dropped_by")
+            },
         }
         for touchpoint, worked in zip(
             journey["touchpoints"], _worked(question, model, allocation), strict=True
@@ -110,40 +114,40 @@ def _of_model(
         "formula": DEFINITIONS[model.name].formula,
         "rounding": "share × value in whole minor units; units left over go to the largest "
         "remainders, ties to the earlier touchpoint",
-        "touchpoints": steps,
+        "touchpoints": touchpoints,
     }
 
 
 def _worked(question: Question, model: ModelSpec, allocation: Allocation) -> list[dict[str, Any]]:
     """Of each touchpoint its weight, and how it was worked out; a touchpoint that the model's
     transforms left out has none."""
-    assert allocation.weights is not None
-    weights = allocation.weights.tolist()
-    whole = sum(weights)
+    weights = allocation.weights
+    assert weights is not None
+    whole, of_step = int(weights.total[0]), weights.of_step.tolist()
     workings = work(allocation.seen, model, question.lookback)
     total = sum_of(workings)
     measure, amounts = measured(question, allocation)
     credit = allocation.credit_of(amounts).tolist()
-    steps = allocation.steps
-    step_of = list(range(len(credit))) if steps is None else steps.step_of.tolist()
+    places = allocation.places()
     by_step: dict[int, int] = {}
-    for step, amount in zip(step_of, credit, strict=True):
-        by_step[step] = by_step.get(step, 0) + amount
+    for place, amount in zip(places, credit, strict=True):
+        by_step[place.step or 0] = by_step.get(place.step or 0, 0) + amount
     found = []
-    for step, amount in zip(step_of, credit, strict=True):
-        if step < 0:
-            found.append(_left_out())
+    for place, weight, amount in zip(places, of_step, credit, strict=True):
+        if place.step is None or place.shared_by is None:
+            found.append(_left_out(place.dropped_by, whole))
             continue
-        working, weight, count = workings[step], weights[step], step_of.count(step)
+        working, count = workings[place.step - 1], place.shared_by
         text = divided(working, total)
         if total and working.weight:
             share = working.weight / total
-            text += f"; {measure.part(share, int(amounts[0]), by_step[step])}"
+            text += f"; {measure.part(share, int(amounts[0]), by_step[place.step])}"
             text += over_touches(count) + (f" = {measure.bare(amount)}" if count > 1 else "")
         found.append(
             {
                 "weight": weight,
                 "sum_of_weights": whole,
+                "shared_by": count,
                 "share": round(weight / whole / count, 9) if whole else None,
                 "worked": text,
             }
@@ -151,12 +155,13 @@ def _worked(question: Question, model: ModelSpec, allocation: Allocation) -> lis
     return found
 
 
-def _left_out() -> dict[str, Any]:
+def _left_out(transform: str | None, whole: int) -> dict[str, Any]:
     return {
-        "weight": None,
-        "sum_of_weights": None,
-        "share": None,
-        "worked": "left out by the model's transforms",
+        "weight": 0,
+        "sum_of_weights": whole,
+        "shared_by": None,
+        "share": 0.0 if whole else None,
+        "worked": f"left out by {transform}",
     }
 
 

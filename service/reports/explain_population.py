@@ -78,8 +78,12 @@ class _Found:
         mine = self.touches
         return int(self.credit[mine][self.touch_state[mine] == state].sum())
 
+    def labels(self, state: int) -> tuple[str | None, ...]:
+        """What names the state; a frequency of it is a state of its own with the same labels."""
+        return self.population.labels[int(self.population.steps.channel_of[state])]
+
     def label(self, state: int) -> str:
-        return ", ".join(label or "none" for label in self.population.labels[state])
+        return ", ".join(label or "none" for label in self.labels(state))
 
 
 def explain_population(
@@ -91,7 +95,7 @@ def explain_population(
     gives it.
     """
     assert isinstance(allocation, ExcerptAllocation)
-    place, whole = int(allocation.places()[0]), allocation.whole
+    place, whole = int(allocation.in_whole()[0]), allocation.whole
     counted = _Found.of(whole, Measure(None), place, counts(whole.loaded))
     valued = None
     if whole.loaded.value.any():
@@ -124,12 +128,17 @@ def explain_population(
                 "milestones": touchpoint["milestones"],
                 "weight": None,
                 "sum_of_weights": None,
+                "shared_by": went.shared_by,
                 "share": touchpoint["credit"][name]["weight"],
                 "worked": worked,
-                "value": touchpoint["credit"][name]["value"],
-                "conversions": touchpoint["credit"][name]["conversions"],
+                **{
+                    said: touchpoint["credit"][name][said]
+                    for said in ("value", "conversions", "step", "dropped_by")
+                },
             }
-            for touchpoint, worked in zip(journey["touchpoints"], _worked(shown), strict=True)
+            for touchpoint, went, worked in zip(
+                journey["touchpoints"], allocation.places(), _worked(shown), strict=True
+            )
         ],
     }
 
@@ -160,7 +169,7 @@ def _of_state(
         value, carried = int(valued.credit[mine].sum()), valued.carried(state)
     shares, positions = counted.fit.shares, _positions(counted.fit)
     return {
-        "state": [label or "" for label in counted.population.labels[state]],
+        "state": [label or "" for label in counted.labels(state)],
         "share": None if shares is None else round(float(shares[state]), 9),
         **{n: round(float(column[state]), 9) for n, column in details.items()},
         **({} if positions is None else {"positions": positions.get(state, [])}),

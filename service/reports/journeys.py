@@ -180,7 +180,11 @@ def one_journey(
     mart: duckdb.DuckDBPyConnection, question: Question, conversion_id: str
 ) -> dict[str, Any]:
     """One conversion: its touchpoints with the credit of each under each model, the milestones,
-    what it is worth, and the identifiers that joined its people."""
+    what it is worth, and the identifiers that joined its people.
+
+    Of each credit: the step of the path the model saw, or the path transform that dropped the
+    touchpoint from it.
+    """
     return journey_of(mart, question, find(mart, conversion_id))[0]
 
 
@@ -195,11 +199,14 @@ def journey_of(
     for model, allocation in zip(question.models, allocations, strict=True):
         value = allocation.value_credit()
         count = allocation.count_credit()
-        for index, touchpoint in enumerate(touchpoints):
+        standing = allocation.places()
+        for index, (touchpoint, place) in enumerate(zip(touchpoints, standing, strict=True)):
             touchpoint["credit"][str(model)] = {
                 "value": to_number(int(value[index]), question.currency),
                 "conversions": count_to_number(int(count[index])),
                 "weight": round(int(count[index]) / MILLION, 6),
+                "step": place.step,
+                "dropped_by": place.dropped_by,
             }
     milestones = _milestones(loaded)
     for milestone in milestones:

@@ -20,13 +20,14 @@ from service.attribution.models import ModelSpec
 from service.attribution.paths import Paths, collect_paths
 from service.attribution.population import fit
 from service.attribution.spread import inside, over
-from service.attribution.transforms import Steps
+from service.attribution.stepped import transformed
+from service.attribution.transforms import Channels, Steps
 from service.kit.duck import fetch_columns
 from service.kit.errors import Refusal
 from service.reports.applied import excluded_dimensions
-from service.reports.credited import Allocation, transformed
+from service.reports.credited import Allocation
 from service.reports.groups import Groups, Label
-from service.reports.load import FOREVER, Loaded, load, lookback_micros
+from service.reports.load import FOREVER, Loaded, dimension_columns, load, lookback_micros
 from service.reports.question import TIMES, Question
 
 Ints = NDArray[np.int64]
@@ -129,6 +130,9 @@ class PopulationAllocation(Allocation):
                 credit += over(own, found.shares, population.steps, converting, self._rank)
         return credit
 
+    def _told_apart(self) -> Codes:
+        return self._codes.astype(np.int32)
+
     def fitted(self, amounts: Ints) -> tuple[Population, Fit]:
         """The fit that credits the amounts, all of one stage, for explanations."""
         stage = int(self._loaded.conversions["stage"][amounts != 0][0])
@@ -155,7 +159,9 @@ class PopulationAllocation(Allocation):
         count, touches = journeys.journey_count, journeys.touch_count
         ends = touches + np.cumsum(np.bincount(nulls["journey"]))
         offsets = np.concatenate((journeys.offsets, ends)).astype(np.int64)
-        steps = transformed(both, offsets, [label[0] or "" for label in labels], self._model)
+        kinds = dimension_columns(self._mart)
+        channels = np.concatenate((journeys.channel, kinds.channel_code[nulls["dimension_id"]]))
+        steps = transformed(both, offsets, Channels(channels, kinds.channel_names), self._model)
         paths, path_of = collect_paths(steps.codes, steps.offsets, len(steps.channel_of))
         return Population(
             _first_of(steps, count, touches),
@@ -182,8 +188,7 @@ class PopulationAllocation(Allocation):
 
     @cached_property
     def _states(self) -> Groups:
-        names = tuple(n for n in self._question.group_by if n not in TIMES) or ("channel",)
-        return Groups(self._mart, replace(self._question, group_by=names, filters=()))
+        return _states_of(self._mart, self._question)
 
     @cached_property
     def _codes(self) -> Ints:
@@ -242,7 +247,12 @@ class ExcerptAllocation(Allocation):
         loaded = load(self._mart, self._question, self._loaded.stages)
         return PopulationAllocation(self._mart, loaded, self._question, self._model)
 
-    def places(self) -> Ints:
+    def _told_apart(self) -> Codes:
+        at = self._loaded.journeys.touched_at
+        states = _states_of(self._mart, self._question)
+        return states.rows_of(self._loaded.dimension_id, self._loaded.page_id, at).astype(np.int32)
+
+    def in_whole(self) -> Ints:
         """int64[n], where the chosen conversions are in the whole. Raises Refusal for one outside."""
         known = self.whole.loaded.conversions["conversion_key"]
         keys = self._loaded.conversions["conversion_key"]
@@ -257,10 +267,15 @@ class ExcerptAllocation(Allocation):
 
     def _cut(self, credit: Ints) -> Ints:
         offsets = self.whole.loaded.journeys.offsets
-        places = self.places()
         return np.concatenate(
-            [credit[offsets[p] : offsets[p + 1]] for p in places.tolist()] or [credit[:0]]
+            [credit[offsets[p] : offsets[p + 1]] for p in self.in_whole().tolist()] or [credit[:0]]
         )
+
+
+def _states_of(mart: duckdb.DuckDBPyConnection, question: Question) -> Groups:
+    """What the model tells apart: the question's groupings, times aside."""
+    names = tuple(n for n in question.group_by if n not in TIMES) or ("channel",)
+    return Groups(mart, replace(question, group_by=names, filters=()))
 
 
 def _in_order(

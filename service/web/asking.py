@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 
+from service.reports.configuration import PRESET, Edition
 from service.reports.question import Question, as_of_from
 from service.web import words
 from service.web.format import Formatter
-from service.web.parts import Parts, Report, parts_of, zone_of
+from service.web.parts import Parts, Report, parts_of, usual_of, zone_of
 from service.web.state import (
     COMPARES,
     PERIODS,
@@ -32,12 +33,14 @@ class Asked:
     """One reader's question, before it is put to the desk; days are inclusive.
 
     Attributes:
+        edition: the published configuration, whose model and lookback are the usual ones.
         days_before: the days compared with; None when nothing is or can be compared.
         begins: the first day with data, where it is the reason for not comparing: against days
             without data everything would seem to have grown.
     """
 
     parts: Parts
+    edition: Edition
     state: State
     zone: ZoneInfo
     days: tuple[date, date]
@@ -53,14 +56,15 @@ class Asked:
         """
         parts = parts_of(request)
         query = request.query_params
-        state = State.read(query, {"columns": query.getlist("columns")})
+        edition = parts.desk.editions.current()
+        state = State.read(query, {"columns": query.getlist("columns")}, usual_of(edition))
         zone = zone_of(parts)
         days = state.days(today_in(zone, parts.clock()))
         before = state.before(*days)
         begins = _first_day(parts, zone) if before else None
         if before and begins and before[0] < begins:
-            return cls(parts, state, zone, days, None, begins)
-        return cls(parts, state, zone, days, before, None)
+            return cls(parts, edition, state, zone, days, None, begins)
+        return cls(parts, edition, state, zone, days, before, None)
 
     def params(self, **extra: str) -> dict[str, str]:
         """The read API's query for the chosen days."""
@@ -83,8 +87,9 @@ class Asked:
         return self._ask(params, where)
 
     def _ask(self, params: dict[str, str], where: Where) -> Question:
+        settled = self.edition.settle(params)
         question = Question.from_params(
-            params, self.parts.settings.currency, self.zone, self.parts.clock()
+            settled, self.parts.settings.currency, self.zone, self.parts.clock()
         )
         # Not by way of the query, where a comma inside a campaign's name would make it two.
         filters = tuple(sorted((name, (value,)) for name, value in where.items()))
@@ -109,9 +114,9 @@ class Asked:
         return {
             "periods": PERIODS,
             "compares": COMPARES,
-            "models": _models(self.parts.desk.models(), state.model),
+            "models": _models(self.parts.desk.models(), self.edition, state.model),
             "stages": {key: words.stage(key) for key in words.STAGES if key != "visit"},
-            "lookbacks": _with(words.LOOKBACKS, state.lookback),
+            "lookbacks": _with(_with(words.LOOKBACKS, state.usual.lookback), state.lookback),
             "bases": words.BASES,
             "scopes": words.SCOPES,
             "days": formatter.days(*self.days),
@@ -155,11 +160,14 @@ def _first_day(parts: Parts, zone: ZoneInfo) -> date | None:
     return datetime.fromisoformat(first_at).astimezone(zone).date() if first_at else None
 
 
-def _models(known: list[Report], current: str) -> dict[str, str]:
-    """The models that share out a conversion and need no parameters to do so."""
+def _models(known: list[Report], edition: Edition, current: str) -> dict[str, str]:
+    """The presets of the configuration, then the models that share out a conversion and need no
+    parameters to do so; the usual one and the current one where they are none of them."""
     names = [item["name"] for item in known if item["kind"] != "participation"]
-    choices = {name: words.model(name) for name in names if name != "custom"}
-    return _with(choices, current, words.model(current))
+    presets = [PRESET + name for name in sorted(edition.configuration.model_presets)]
+    choices = {name: words.model(name) for name in (*presets, *names) if name != "custom"}
+    usual = edition.configuration.default_model
+    return _with(_with(choices, usual, words.model(usual)), current, words.model(current))
 
 
 def _with(choices: dict[str, str], current: str, label: str = "") -> dict[str, str]:

@@ -23,9 +23,9 @@ from service.kit.log import log
 from service.web import charts, words
 from service.web.assets import asset
 from service.web.format import Formatter
-from service.web.parts import parts_of
+from service.web.parts import parts_of, usual_of
 from service.web.session import session_of
-from service.web.state import DEFAULTS, State
+from service.web.state import State, defaults_under
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -190,11 +190,13 @@ def _shorter_address(request: Request) -> str | None:
     exchanged) names every choice; what stands in the address bar is what readers pass on.
     """
     query = request.query_params
-    spelled_out = any(query.get(name) == default for name, default in DEFAULTS.items())
-    if request.method != "GET" or "hx-boosted" in request.headers or not spelled_out:
+    if request.method != "GET" or "hx-boosted" in request.headers or not query:
+        return None
+    usual = usual_of(parts_of(request).desk.editions.current())
+    if not any(query.get(name) == default for name, default in defaults_under(usual).items()):
         return None
     try:
-        state = State.read(query, {"columns": query.getlist("columns")})
+        state = State.read(query, {"columns": query.getlist("columns")}, usual)
     except Refusal:
         return None  # the page itself says what is wrong
     return state.url(quote(request.url.path))

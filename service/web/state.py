@@ -7,6 +7,7 @@ This file is the only place where one becomes the other.
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
+from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -34,8 +35,17 @@ _LONGEST = 400
 
 
 @dataclass(frozen=True)
+class Usual:
+    """What the published configuration asks for where the address says nothing."""
+
+    model: str = "position_based"
+    lookback: str = "90d"
+
+
+@dataclass(frozen=True)
 class State:
-    """The bar of choices; each field is a parameter of the address, left out at its default."""
+    """The bar of choices; each field but `usual` is a parameter of the address, left out at its
+    default. Those of `model` and `lookback` are the usual ones."""
 
     period: str = "30d"
     start: str = ""
@@ -60,33 +70,40 @@ class State:
     measure: str = ""
     search: str = ""
     cursor: str = ""
+    usual: Usual = Usual()
 
     @classmethod
-    def read(cls, query: Mapping[str, str], multi: Mapping[str, list[str]]) -> "State":
+    def read(
+        cls,
+        query: Mapping[str, str],
+        multi: Mapping[str, list[str]],
+        usual: Usual = Usual(),
+    ) -> "State":
         """From the address; unknown parameters are left out.
 
         Args:
             query: the last value of each parameter.
             multi: all values of each parameter, for the ticked columns.
+            usual: the defaults of the published configuration.
 
         Raises:
             Refusal: a value that is too long, or a choice that does not exist.
         """
-        given: dict[str, str] = {}
-        for field in fields(cls):
-            value = query.get(field.name, "").strip()
-            if field.name == "columns":
+        given: dict[str, Any] = {}
+        for name in defaults_under(usual):
+            value = query.get(name, "").strip()
+            if name == "columns":
                 value = ",".join(multi.get("columns", []))
             if not value:
                 continue
             if len(value) > _LONGEST:
-                raise Refusal("too_long", field.name, f"`{field.name}` is longer than 400 letters")
-            choices = _CHOICES.get(field.name)
+                raise Refusal("too_long", name, f"`{name}` is longer than 400 letters")
+            choices = _CHOICES.get(name)
             if choices is not None and value not in choices:
                 names = ", ".join(choices)
-                raise Refusal(f"bad_{field.name}", field.name, f"`{field.name}` is one of {names}")
-            given[field.name] = value
-        state = cls(**given)
+                raise Refusal(f"bad_{name}", name, f"`{name}` is one of {names}")
+            given[name] = value
+        state = replace(cls(model=usual.model, lookback=usual.lookback, usual=usual), **given)
         if state.period != "custom" and (state.start or state.end) and "period" not in given:
             state = replace(state, period="custom")
         return state if state.period == "custom" else replace(state, start="", end="")
@@ -114,19 +131,19 @@ class State:
         length = (last - first).days + 1
         return first - timedelta(days=length), first - timedelta(days=1)
 
-    def params(self, **changes: str) -> dict[str, str]:
+    def params(self, **changes: Any) -> dict[str, str]:
         """The parameters of the address with some changed, defaults left out."""
         state = replace(self, **changes) if changes else self
         return {
-            field.name: value
-            for field in fields(state)
-            if (value := getattr(state, field.name)) != field.default
+            name: value
+            for name, default in defaults_under(self.usual).items()
+            if (value := getattr(state, name)) != default
         }
 
     def page(self, path: str, **changes: str) -> str:
         """Another page of this dashboard for the same question, with some choices changed: what
         chooses inside this page stays behind."""
-        return self.url(path, **{name: str(DEFAULTS[name]) for name in OWN} | changes)
+        return self.url(path, **{name: _BUILT_IN[name] for name in OWN} | changes)
 
     def url(self, path: str, **changes: str) -> str:
         """An address of this dashboard that keeps the choices, with some changed."""
@@ -134,7 +151,14 @@ class State:
         return f"{path}?{query}" if query else path
 
 
-DEFAULTS = {field.name: field.default for field in fields(State)}
+_BUILT_IN = {field.name: str(field.default) for field in fields(State) if field.name != "usual"}
+
+
+def defaults_under(usual: Usual) -> dict[str, str]:
+    """Every parameter of the address with the value at which it is left out."""
+    return _BUILT_IN | {"model": usual.model, "lookback": usual.lookback}
+
+
 OWN = (
     *("sort", "columns", "metric", "campaign", "channel", "cell", "measure", "search", "cursor"),
     *("since", "cause"),

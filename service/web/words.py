@@ -246,7 +246,9 @@ def mark(name: str | None) -> int:
 
 
 def model(text: str) -> str:
-    """`time_decay:half_life=14d` as "Time decay (half_life=14d)"."""
+    """`time_decay:half_life=14d` as "Time decay (half_life=14d)", and `@house` as "House (preset)"."""
+    if text.startswith("@"):
+        return f"{humane(text[1:])} (preset)"
     name, _, parameters = text.partition(":")
     base, _, preset = name.partition("@")
     label = MODELS.get(base) or humane(base)

@@ -21,7 +21,7 @@ HANDED_ON = {
     "failure(error.code)",
     "problem(error.status)",
     "problem(status)",
-    "Refusal(f'bad_{field.name}')",
+    "Refusal(f'bad_{name}')",
 }
 
 

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from service.attribution.catalogue import describe_models
+from service.attribution.transforms import STEP_PARAMETERS
 from service.kit.money import to_text
 from service.settings import Settings
 from tests.docs.pages import ROOT
 
 CURRENCY = "EUR"
+EVERY_MODELS = [parameter.name for parameter in STEP_PARAMETERS]
 
 
 def settings_table() -> str:
@@ -45,8 +47,10 @@ def _section(model: dict[str, Any]) -> list[str]:
         f"`{model['name']}`, version {model['version']}{default}. {model['description']}",
         f"{'Shares' if model['kind'] == 'population' else 'Weights'}: `{model['formula']}`",
     ]
-    if model["parameters"]:
-        parts.append(_table("parameter | default | meaning", map(_parameter, model["parameters"])))
+    # Those of every model are told once, in a section of their own.
+    own = [item for item in model["parameters"] if item["name"] not in EVERY_MODELS]
+    if own:
+        parts.append(_table("parameter | default | meaning", map(_parameter, own)))
     if model["presets"]:
         parts.append(_table("variant | parameters | after", map(_preset, model["presets"])))
     parts.append("\n".join(f"- {case}" for case in model["edge_cases"]))

@@ -34,8 +34,14 @@ RULES = (
     "linear:unique=true",
     "u_shaped@marketo",
 )
+TRANSFORMED = (
+    "linear:transform=exposure",
+    "time_decay:transform=frequency",
+    "last_paid:fallback=unattributed:transform=first:max_steps=1",
+    "w_shaped:transform=remove_if_not_all(direct)+exposure:max_steps=2",
+)
 # Fitted on all journeys: all credit adds up to the total, not each conversion's to its value.
-MODELS = (*RULES, "markov", "markov:null=false", "markov:order=2:transform=exposure")
+MODELS = (*RULES, *TRANSFORMED, "markov", "markov:null=false", "markov:order=2:transform=exposure")
 EVER = Period(datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC), ZoneInfo("UTC"))
 FIRST_DAY = Period(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC), EVER.zone)
 LOOKBACKS = (timedelta(days=1), timedelta(days=90), None)
@@ -146,7 +152,9 @@ def test_the_credits_of_a_conversion_are_its_value(ledger: Ledger, data: st.Data
     reason; what is credited where nothing is corrupted fits, and what is corrupted is refused."""
     ledger.send(data.draw(worlds()))
     mart = ledger.rebuilt()
-    question = replace(data.draw(questions), models=parse_models(",".join(RULES)), filters=())
+    question = replace(
+        data.draw(questions), models=parse_models(",".join((*RULES, *TRANSFORMED))), filters=()
+    )
     with mart.reading() as connection:
         prepare_factors(connection, question.currency, RATE_DAYS)
         loaded = load(connection, question, ["lead", "opportunity", "won"])

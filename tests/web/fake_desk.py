@@ -8,7 +8,7 @@ from typing import Any
 
 from service.reports.cell_parts import Cell
 from service.reports.changes import Steps
-from service.reports.configuration import BUILT_IN
+from service.reports.configuration import BUILT_IN, Edition
 from service.reports.moments import Between
 from service.reports.question import Question
 from service.reports.verdicts import RULE, verdict_of
@@ -77,7 +77,16 @@ class FakeDesk:
     touches: list[dict[str, Any]] | None = None
     reason: str | None = None
     failure: Exception | None = None
+    edition: Edition = BUILT_IN
+    dropped: str | None = None
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+
+    @property
+    def editions(self) -> "FakeDesk":
+        return self
+
+    def current(self) -> Edition:
+        return self.edition
 
     @staticmethod
     def some_conversions() -> list[dict[str, Any]]:
@@ -204,7 +213,7 @@ class FakeDesk:
         value = Decimal(str(item["value"]))
         for touch in touches:
             touch["credit"] = {
-                model: credit(value, i, touch["position"], len(touches))
+                model: credit(value, i, touch["position"], len(touches)) | self._left_out(touch)
                 for i, model in enumerate(models)
             }
         return {
@@ -237,6 +246,11 @@ class FakeDesk:
     def explain(self, conversion_id: str, question: Question) -> dict[str, Any]:
         self._note("explain", question)
         return worked_journey(self.journey(conversion_id, question))
+
+    def _left_out(self, touch: dict[str, Any]) -> dict[str, Any]:
+        """The first touch may be dropped by a path transform."""
+        by = self.dropped if touch["position"] == 1 else None
+        return {"step": None if by else touch["position"], "dropped_by": by}
 
     def status(self) -> dict[str, Any]:
         return {"first_at": self.first_at, "watermark": self.watermark}

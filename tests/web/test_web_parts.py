@@ -209,6 +209,7 @@ def test_an_unset_name_is_shown_as_such() -> None:
         ("position_based", "Position based"),
         ("u_shaped@marketo", "U-shaped by Marketo"),
         ("time_decay:half_life=14d", "Time decay (half_life=14d)"),
+        ("@my_house", "My house (preset)"),
         ("markov:order=2:null=false", "Markov (order=2, null=false)"),
     ],
 )

@@ -2,31 +2,31 @@
 
 import json
 
-import numpy as np
 import pytest
 
 from service.attribution.catalogue import describe_models, examples_of
-from service.attribution.credit import allocate_journeys
 from service.attribution.distinct import participation
 from service.attribution.examples import EXAMPLES, Example, example_journeys
+from service.attribution.examples_transforms import TRANSFORM_EXAMPLES
 from service.attribution.models import DEFINITIONS, parse_model
 from service.attribution.presets import PRESETS
-from service.attribution.weights import weigh
+from tests.unit.attribution.conftest import credit_of_journeys
+
+EVERY = (*EXAMPLES, *TRANSFORM_EXAMPLES)
 
 
 @pytest.mark.parametrize(
-    "example", EXAMPLES, ids=[f"{item.model} n={len(item.touches)}" for item in EXAMPLES]
+    "example", EVERY, ids=[f"{item.model} n={len(item.touches)}" for item in EVERY]
 )
 def test_worked_example(example: Example) -> None:
     journeys = example_journeys([example])
     if example.model == "participation":
         assert tuple(participation(journeys).tolist()) == example.credit
         return
-    spec = parse_model(example.model)
-    assert str(spec) == example.model
-    weights = weigh(journeys, spec, example.lookback)
-    credit = allocate_journeys(np.array([example.value]), weights, journeys.offsets)
-    assert tuple(credit.tolist()) == example.credit
+    assert str(parse_model(example.model)) == example.model
+    names = sorted({channel for channel, _ in example.touches})
+    credit = credit_of_journeys(journeys, names, example.model, [example.value], example.lookback)
+    assert tuple(credit) == example.credit
 
 
 def test_every_model_is_described_with_examples() -> None:
@@ -60,4 +60,4 @@ def test_every_preset_stands_with_its_model() -> None:
 
 
 def test_every_example_belongs_to_a_model() -> None:
-    assert sum(len(examples_of(name)) for name in DEFINITIONS) == len(EXAMPLES)
+    assert sum(len(examples_of(name)) for name in DEFINITIONS) == len(EVERY)

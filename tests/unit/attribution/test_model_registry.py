@@ -64,7 +64,7 @@ def test_one_meaning_has_one_text(text: str, canonical: str) -> None:
         ("linear:", "bad_parameter", "write name=value"),
         ("linear:unique=yes", "bad_parameter", "true or false"),
         ("linear:half_life=7d", "bad_parameter", "its parameters: unique"),
-        ("first_touch:x=1", "bad_parameter", "its parameters: none"),
+        ("first_touch:x=1", "bad_parameter", "its parameters: transform, max_steps"),
         ("linear:unique=true:unique=true", "bad_parameter", "given twice"),
         ("time_decay:half_life=0d", "bad_parameter", "a duration above zero"),
         ("time_decay:half_life=none", "bad_parameter", "a duration above zero"),
@@ -86,6 +86,12 @@ def test_one_meaning_has_one_text(text: str, canonical: str) -> None:
         ("custom:touch1=5", "bad_parameter", "its parameters: first"),
         ("custom:touch100=5", "bad_parameter", "its parameters: first"),
         ("last_paid:class=free", "bad_parameter", "one of paid, owned, earned"),
+        ("linear:transform=shuffle", "bad_parameter", "a chain of transforms"),
+        ("linear:transform=first+", "bad_parameter", "a chain of transforms"),
+        ("linear:transform=remove_if_not_all()", "bad_parameter", "a chain of transforms"),
+        ("linear:transform=first(email)", "bad_parameter", "a chain of transforms"),
+        ("linear:transform=" + "+".join(["first"] * 6), "bad_parameter", "a chain of transforms"),
+        ("linear:max_steps=0", "bad_parameter", "a whole number from 1 to 1000 or none"),
     ],
 )
 def test_refusals_name_the_code_and_the_remedy(text: str, code: str, says: str) -> None:
@@ -116,10 +122,32 @@ def test_several_models_each_once_in_their_order() -> None:
 def test_parameters_are_typed_and_complete() -> None:
     spec = parse_model("time_decay:half_life=14d")
     assert (spec.name, spec.version, spec.preset) == ("time_decay", 1, None)
-    assert spec.parameters == (("half_life", timedelta(days=14)),)
+    assert spec.parameters == (
+        ("half_life", timedelta(days=14)),
+        ("transform", None),
+        ("max_steps", None),
+    )
     assert parse_model("full_path")["lead"] == Decimal("22.5")
     assert parse_model("time_decay@posthog")["half_life"] == PartOfLookback(4)
     assert parse_model(DEFAULT_MODEL).name == "position_based"
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("linear:transform=none:max_steps=none", "linear"),
+        ("linear:max_steps=3:transform=first", "linear:transform=first:max_steps=3"),
+        ("linear:transform=exposure first", "linear:transform=exposure+first"),
+        ("u_shaped@marketo:transform=unique", "u_shaped@marketo:transform=unique"),
+        (
+            "last_touch:transform=exposure remove_if_not_all(my own channel) first",
+            "last_touch:transform=exposure+remove_if_not_all(my own channel)+first",
+        ),
+    ],
+)
+def test_transforms_have_one_text(text: str, canonical: str) -> None:
+    assert str(parse_model(text)) == canonical
+    assert parse_model(canonical) == parse_model(text)
 
 
 def test_an_answer_states_its_model_in_json() -> None:
@@ -133,6 +161,8 @@ def test_an_answer_states_its_model_in_json() -> None:
             "opportunity": 22.5,
             "close": 22.5,
             "others": 10,
+            "transform": None,
+            "max_steps": None,
         },
         "version": 1,
     }
@@ -144,7 +174,11 @@ def test_a_part_of_the_lookback_is_settled_by_the_question() -> None:
     settled = spec.resolve(timedelta(days=90))
     assert settled["half_life"] == timedelta(days=22, hours=12)
     assert str(settled) == "time_decay@posthog"
-    assert settled.to_dict()["parameters"] == {"half_life": "540h"}
+    assert settled.to_dict()["parameters"] == {
+        "half_life": "540h",
+        "transform": None,
+        "max_steps": None,
+    }
     assert settled.resolve(None) == settled
     with pytest.raises(Refusal, match="lookback=90d"):
         spec.resolve(None)
