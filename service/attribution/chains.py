@@ -8,6 +8,7 @@ ChannelAttribution count them).
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from service.attribution.journeys import Bools, Ints
@@ -52,22 +53,34 @@ def chain_of(paths: Paths, order: int) -> Chain:
     base = paths.state_count + 1
     if base**order >= 2**62:
         raise _too_many(order)
-    sizes = paths.sizes
-    windows = np.maximum(sizes - order + 1, 1)
-    starts = row_elements(paths.offsets[:-1], windows)
-    length = np.repeat(np.minimum(sizes, order), windows)
-    keys = np.zeros(len(starts), dtype=np.int64)
-    last = max(len(paths.codes) - 1, 0)
-    for place in range(order):
-        inside = place < length
-        codes = paths.codes.take(np.minimum(starts + place, last)).astype(np.int64) + 1
-        keys = keys * base + np.where(inside, codes, 0)
-    distinct, walk = numbered(keys, base**order)
+    windows = np.maximum(paths.sizes - order + 1, 1)
+    offsets = offsets_of(windows)
+    distinct, walk = numbered(_windows(paths, offsets, order), base**order)
     if len(distinct) * paths.state_count > LARGEST_CHAIN:
         raise _too_many(order)
     powers = base ** np.arange(order - 1, -1, -1, dtype=np.int64)
     states = distinct[:, None] // powers % base - 1
-    return _collapsed(offsets_of(windows), walk, states)
+    return _collapsed(offsets, walk, states)
+
+
+def _windows(paths: Paths, offsets: Ints, order: int) -> NDArray[np.signedinteger]:
+    """int[w], the windows of each path from one offset to the next, as numbers to the base of the
+    channels plus one; a 0 for each channel that a shorter path lacks."""
+    small = (paths.state_count + 1) ** order < 2**31  # half the memory to move
+    codes: NDArray[np.signedinteger] = np.zeros(
+        len(paths.codes) + 1, np.int32 if small else np.int64
+    )
+    np.add(paths.codes, 1, out=codes[:-1])
+    if order == 1:
+        return codes[:-1]
+    starts = row_elements(paths.offsets[:-1], np.diff(offsets))
+    keys = codes.take(starts)
+    for place in range(1, order):
+        following = codes.take(starts + place, mode="clip")
+        following[offsets[:-1][paths.sizes <= place]] = 0
+        keys *= paths.state_count + 1
+        keys += following
+    return keys
 
 
 def _collapsed(offsets: Ints, walk: Ints, states: Ints) -> Chain:
@@ -129,11 +142,11 @@ def _counter(columns: Ints, offsets: Ints, width: int) -> sparse.csr_array:
     return sparse.csr_array((ones, columns, offsets), shape=(len(offsets) - 1, width))
 
 
-def numbered(keys: Ints, limit: int) -> tuple[Ints, Ints]:
+def numbered(keys: NDArray[np.signedinteger], limit: int) -> tuple[Ints, Ints]:
     """The distinct keys, all from 0 to below the limit, ascending; int64, the place of each key."""
     if limit > LARGEST_CHAIN:
         distinct, place = np.unique(keys, return_inverse=True)
-        return distinct, place.astype(np.int64, copy=False)
+        return distinct.astype(np.int64, copy=False), place.astype(np.int64, copy=False)
     # Looked up instead of sorted: a tenth of the time.
     seen = np.zeros(limit, dtype=np.bool_)
     seen[keys] = True

@@ -29,7 +29,7 @@ from service.kit.errors import Refusal
 MOST_STATES = 2_000
 """States of a chain of order 1: its inverse takes 32 MB and a second."""
 
-DENSE_STATES = 600
+DENSE_STATES = 200
 """Up to here one inverse is faster than iterating."""
 
 LEAST_MASS = 1e-12

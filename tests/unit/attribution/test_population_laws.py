@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from service.attribution import markov
+from service.attribution import draws, markov
 from service.attribution.models import parse_model
 from service.attribution.paths import offsets_of
 from service.attribution.population import fit, fit_draws
@@ -262,3 +262,29 @@ def test_no_conversion_no_credit(model: str) -> None:
         given_ = found.shares if found.shares is not None else found.step_weights
         assert given_ is not None
         assert found.shares is None or not given_.any()
+
+
+@settings(max_examples=30, deadline=None)
+@given(ROWS, st.integers(1, 4))
+def test_many_channels_that_nobody_met_change_nothing(rows: list[Row], order: int) -> None:
+    """Windows of so many channels no longer fit into the tables that few are looked up in."""
+    paths, _ = paths_of(rows)
+    spec = parse_model(f"markov:order={order}")
+    few = fit(paths, spec).shares
+    many = fit(replace(paths, codes=paths.codes * 99, state_count=400), spec).shares
+    assert few is not None
+    assert many is not None
+    assert many[::99][: len(few)].tolist() == pytest.approx(few.tolist(), abs=1e-12)
+
+
+@settings(max_examples=30, deadline=None)
+@given(ROWS, st.sampled_from(MODELS))
+def test_draws_one_by_one_are_those_drawn_at_once(rows: list[Row], model: str) -> None:
+    paths, _ = paths_of(rows)
+    tables = [csr_array(t[None, :]) for t in (paths.conversions, paths.nulls, paths.values)]
+    times = np.array([[1.0], [0.0], [3.0]])
+    at_once = fit_draws(paths, *tables, parse_model(model), draws=times)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(draws, "AT_ONCE", 1)
+        one_by_one = fit_draws(paths, *tables, parse_model(model), draws=times)
+    assert one_by_one.tolist() == at_once.tolist()
