@@ -91,17 +91,16 @@ TOUCHPOINT: Any = {
     "landing_page": "example.com/",
     "fact": FACT,
     "joined": {
-        "by": "links",
+        "by": "identifier",
         "person_id": "p_57f32671b65e6833",
         "identifier": {"kind": "anonymous_id", "value": "a-1"},
-        "links": [
-            {
-                "left": {"kind": "anonymous_id", "value": "a-1"},
-                "right": {"kind": "email", "value": None},
-                "fact": {**FACT, "fact": 3, "id": "evt-3", "type": "identify"},
-            }
-        ],
+        "links": [],
     },
+}
+LINK: Any = {
+    "left": {"kind": "anonymous_id", "value": "a-1"},
+    "right": {"kind": "email", "value": None},
+    "fact": {**FACT, "fact": 3, "id": "evt-3", "type": "identify"},
 }
 EXPLAIN: Any = {
     "conversion": {
@@ -118,7 +117,8 @@ EXPLAIN: Any = {
 
 
 def schema() -> Schema:
-    """Of the answer: a model of one journey and one of all journeys are described side by side."""
+    """Of the answer: a model of one journey and one of all journeys are described side by side,
+    and the links that the example has none of."""
     found = schema_of(EXPLAIN)
     both = [schema_of(RULE), schema_of(POPULATION)]
     # What a model of all journeys finds of a state depends on the model.
@@ -126,5 +126,8 @@ def schema() -> Schema:
     of_state["required"].remove("removal_effect")
     both[1]["properties"]["states"]["items"] = of_state
     both[1]["properties"]["population"]["required"].remove("conversion_rate")
+    joined = found["properties"]["touchpoints"]["items"]["properties"]["joined"]
+    joined["type"] = joined["properties"]["identifier"]["type"] = ["object", "null"]
+    joined["properties"]["links"]["items"] = schema_of(LINK)
     found["properties"]["models"]["items"] = {"anyOf": both}
     return found

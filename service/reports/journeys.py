@@ -192,7 +192,7 @@ def journey_of(
     mart: duckdb.DuckDBPyConnection, question: Question, row: tuple[Any, ...]
 ) -> tuple[dict[str, Any], list[Allocation]]:
     """`one_journey` of the conversion that `find` gave, and the allocation of each model."""
-    loaded = load(mart, question, [row[4]], [row[0]])
+    loaded = load(mart, question, [row[4]], [row[0]], ordinals=False)
     allocations = [allocation_of(mart, loaded, question, model) for model in question.models]
     conversion = _in_short(mart, question, [row], allocations[0])[0]
     touchpoints = _touchpoints(mart, loaded)
