@@ -22,12 +22,14 @@ from service.reports import attribution as attribution_report
 from service.reports import explain as explain_report
 from service.reports import funnel as funnel_report
 from service.reports import journeys as journeys_report
+from service.reports import maturity as maturity_report
 from service.reports import paths as paths_report
 from service.reports import quality as quality_report
 from service.reports import records
 from service.reports import roi as roi_report
 from service.reports.campaigns import SETTING, prepare_rules
 from service.reports.exchange import prepare_factors
+from service.reports.lags import DEFAULT_THRESHOLD, LagBook
 from service.reports.question import Question
 
 Answer = dict[str, Any]
@@ -49,6 +51,7 @@ class ReportDesk:
         rate_max_age_days: int,
         make_mart: Callable[[], Mart],
         make_bots_mart: Callable[[], Mart] | None = None,
+        maturity_threshold: float = DEFAULT_THRESHOLD,
     ) -> None:
         """`make_mart` gives an empty mart in memory, for questions as of an earlier moment;
         `make_bots_mart` one in which robots count, for questions that include them."""
@@ -58,6 +61,7 @@ class ReportDesk:
         self._make_mart = make_mart
         self._answers: OrderedDict[tuple[Any, ...], Answer] = OrderedDict()
         self._make_bots_mart = make_bots_mart or make_mart
+        self._lags = LagBook(maturity_threshold)
         self._old: OrderedDict[tuple[int, bool], Mart] = OrderedDict()
         self._with_bots: Mart | None = None
         self._lock = threading.Lock()
@@ -70,7 +74,15 @@ class ReportDesk:
         )
 
     def roi(self, question: Question) -> Answer:
-        return self._ask("roi", question, lambda m: roi_report.roi(m, question))
+        return self._ask("roi", question, lambda m: roi_report.roi(m, question, self._lags))
+
+    def maturity(self, question: Question, every: str = "week") -> Answer:
+        """Cohorts of touches by day, week or month: what has come of them, what is expected."""
+        return self._ask(
+            f"maturity {every}",
+            question,
+            lambda m: maturity_report.maturity(m, question, every, self._lags),
+        )
 
     def trend(self, question: Question, every: str = "day") -> Answer:
         """Points of spend, revenue and counts by day, week or month of the period."""

@@ -17,7 +17,9 @@ from service.reports.allocations import allocation_of
 from service.reports.attribution import clock
 from service.reports.credited import MILLION, counts, exact_sums
 from service.reports.exchange import converted
+from service.reports.exposure import spend_maturity
 from service.reports.groups import Groups
+from service.reports.lags import LagBook
 from service.reports.load import Loaded, load
 from service.reports.meta import describe, ratio, spend_days
 from service.reports.question import Question
@@ -57,18 +59,22 @@ class Sums:
             setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
 
 
-def roi(mart: duckdb.DuckDBPyConnection, question: Question) -> dict[str, Any]:
+def roi(
+    mart: duckdb.DuckDBPyConnection, question: Question, book: LagBook | None = None
+) -> dict[str, Any]:
     """Spend, funnel counts, revenue and their ratios by row; unattributed apart; totals; meta.
 
     Counts of a row are credits under the first of the question's models, so that rows and the
-    unattributed row add up to the totals. Needs the table `factors`.
+    unattributed row add up to the totals. Needs the table `factors`. Without `book` nothing is said
+    of maturity.
     Raises: ReconciliationError rather than give rows that do not add up.
     """
     groups = Groups(mart, question)
     loaded = load(mart, question, STAGES)
     touch_rows = groups.rows_of(loaded.dimension_id, loaded.page_id, clock(loaded, question))
-    spent = _spend(mart, question)
-    spend_rows = groups.rows_of(spent["dimension_id"], None, _noons(spent["day"], question))
+    spent = spend_of(mart, question)
+    spent_at = noons(spent["day"], question)
+    spend_rows = groups.rows_of(spent["dimension_id"], None, spent_at)
     visited = _visits(mart, question)
     visit_rows = groups.rows_of(visited["dimension_id"], visited["page_id"], visited["occurred_at"])
     count = len(groups.labels)
@@ -89,7 +95,14 @@ def roi(mart: duckdb.DuckDBPyConnection, question: Question) -> dict[str, Any]:
         "conversions": ratio(totals.conversions - rest.conversions, totals.conversions),
         "spend": ratio(int(spent["spend"][spent["mapped"]].sum()), int(spent["spend"].sum())),
     }
-    return _answer(mart, question, groups.labels, rows, rest, totals, coverage)
+    answer = _answer(mart, question, groups.labels, rows, rest, totals, coverage)
+    if book is not None:
+        by_row, of_all = spend_maturity(mart, question, book, spent, spend_rows, spent_at, count)
+        marks = dict(zip(groups.labels, by_row, strict=True))
+        for row in answer["rows"]:
+            row.update(marks[tuple(row[name] for name in question.group_by)])
+        answer["totals"].update(of_all)
+    return answer
 
 
 def _credit(
@@ -144,7 +157,7 @@ def _reconcile(rows: Sequence[Sums], rest: Sums, totals: Sums) -> None:
         raise ReconciliationError("not_reconciled", f"rows make {added}, totals are {totals}")
 
 
-def _spend(mart: duckdb.DuckDBPyConnection, question: Question) -> dict[str, Any]:
+def spend_of(mart: duckdb.DuckDBPyConnection, question: Question) -> dict[str, Any]:
     """Spend of the period by day and dimensions, in minor units of the question's currency."""
     first, past = spend_days(question)
     return fetch_columns(
@@ -160,7 +173,7 @@ def _spend(mart: duckdb.DuckDBPyConnection, question: Question) -> dict[str, Any
     )
 
 
-def _noons(days: Any, question: Question) -> Ints:
+def noons(days: Any, question: Question) -> Ints:
     """A moment inside each day of the zone: noon exists on every day, midnight does not."""
     zone = question.period.zone
     known = {
@@ -249,6 +262,8 @@ def figures(sums: Sums, currency: str) -> dict[str, Any]:
         "romi_revenue": ratio(revenue - spend, spend),
         "romi_margin": None if margin is None else ratio(margin - spend, spend),
         "drr": ratio(spend, revenue),
+        "maturity": None,
+        "too_early": False,
     }
 
 
