@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from datetime import datetime
 from typing import Any, Protocol
 
 import numpy as np
@@ -156,3 +157,11 @@ def seq_received_by(engine: Engine, moment: Any) -> int:
     with reading(engine).connect() as connection:
         statement = select(func.max(FACTS.c.seq)).where(FACTS.c.received_at <= moment)
         return connection.execute(statement).scalar() or 0
+
+
+def next_received(engine: Engine, seq: int) -> datetime | None:
+    """When the first fact after `seq` was received, as an aware moment; None where none is."""
+    following = select(FACTS.c.received_at).where(FACTS.c.seq > seq).order_by(FACTS.c.seq).limit(1)
+    with reading(engine).connect() as connection:
+        moment: datetime | None = connection.execute(following).scalar()
+    return moment
