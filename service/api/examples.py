@@ -106,6 +106,7 @@ FIGURES: Any = {
     "opportunities": 0, "won": 1, "conversions": 1, "customers": 1, "revenue": 80, "margin": None,
     "margin_coverage": 0.0, "cpl": None, "cpa": 20, "cac": 20, "roas": 4.0, "roi": 3.0, "romi": 3.0,
     "romi_revenue": 3.0, "romi_margin": None, "drr": 0.25, "maturity": None, "too_early": False,
+    "maturity_reason": "few_conversions",
 }  # fmt: skip
 NO_FIGURES: Any = (
     dict.fromkeys(FIGURES, 0)
@@ -125,7 +126,7 @@ NO_FIGURES: Any = (
             "maturity",
         )
     )
-    | {"too_early": False}
+    | {"too_early": False, "maturity_reason": "nothing_put_in"}
 )
 ROI: Any = {
     "rows": [{"channel": "paid_search", **FIGURES}],

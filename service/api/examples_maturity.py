@@ -10,6 +10,7 @@ _COHORT: Any = {
     "conversions": 9,
     "maturity": 0.6,
     "too_early": True,
+    "maturity_reason": None,
     "expected": 15.0,
     "low": 10.0,
     "high": 22.0,
@@ -18,7 +19,13 @@ _COHORT: Any = {
 }
 MATURITY: Any = {
     "rows": [{"week": "2026-03-23", "channel": "paid_search", **_COHORT}],
-    "unattributed": dict.fromkeys(_COHORT) | {"spend": 0, "conversions": 1, "too_early": False},
+    "unattributed": dict.fromkeys(_COHORT)
+    | {
+        "spend": 0,
+        "conversions": 1,
+        "too_early": False,
+        "maturity_reason": "nothing_put_in",
+    },
     "totals": _COHORT | {"conversions": 10, "exposure": None, "lags": None},
     "lags": [
         {

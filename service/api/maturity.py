@@ -11,12 +11,16 @@ from service.api.parts import NeedsParts
 from service.api.reads import FILTERS
 from service.api.schemas import READING, described
 from service.kit.errors import Refusal
-from service.reports.question import TIMES
+from service.reports.maturity import EVERY
 
 router = APIRouter(tags=["reports"])
 _EXTRA = parameters(
     filters=FILTERS,
-    every=("How long a cohort is.", "week", {"type": "string", "enum": list(TIMES)}),
+    every=(
+        "How long a cohort is; `period`: all of it is one.",
+        "week",
+        {"type": "string", "enum": list(EVERY)},
+    ),
 )
 _RESPONSES = described(examples.MATURITY, *READING, 404, s404="not_yet")
 _RESPONSES[200]["content"] |= tables_of(examples.MATURITY, flat_rows)
@@ -31,10 +35,10 @@ _RESPONSES[200]["content"] |= tables_of(examples.MATURITY, flat_rows)
     responses=_RESPONSES,
 )
 def get_maturity(request: Request, caller: Reader, question: Asked, parts: NeedsParts) -> Response:
-    """Cohorts by the day, week or month of the touch: spend, conversions so far, the share that has
+    """Cohorts by the day, week or month of the touch, or of the whole period: spend, conversions so far, the share that has
     had time to happen, what is expected in the end with its bounds; and how long conversions take,
     by stage and channel."""
     every = request.query_params.get("every", "week")
-    if every not in TIMES:
-        raise Refusal("unknown_value", "every", f"every is one of {', '.join(TIMES)}")
+    if every not in EVERY:
+        raise Refusal("unknown_value", "every", f"every is one of {', '.join(EVERY)}")
     return respond(request, parts.desk.maturity(question, every), flat_rows)

@@ -78,6 +78,8 @@ def lag_distribution(lags: Ints, ages: Ints, weights: Ints, enough: int) -> LagD
     lags, ages, weights = lags[known], ages[known], weights[known]
     if len(lags) == 0:
         return None
+    by_age = np.argsort(ages, kind="stable")
+    lags, ages, weights = lags[by_age], ages[by_age], weights[by_age]
     horizon = _horizon(ages, weights, enough)
     told = lags <= horizon
     lags, ages, weights = lags[told], ages[told], weights[told]
@@ -86,20 +88,18 @@ def lag_distribution(lags: Ints, ages: Ints, weights: Ints, enough: int) -> LagD
     distinct, place = np.unique(lags, return_inverse=True)
     events = np.zeros(len(distinct), np.int64)
     np.add.at(events, place, weights)
-    by_age = np.argsort(ages, kind="stable")
-    younger = np.append(0, np.cumsum(weights[by_age]))
-    at_risk = np.cumsum(events) - younger[np.searchsorted(ages[by_age], distinct, side="left")]
+    younger = np.append(0, np.cumsum(weights))
+    at_risk = np.cumsum(events) - younger[np.searchsorted(ages, distinct, side="left")]
     kept = (at_risk[1:] - events[1:]) / at_risk[1:]
     cumulative = np.append(np.cumprod(kept[::-1])[::-1], 1.0)
     return LagDistribution(distinct, cumulative, int(weights.sum()), horizon)
 
 
 def _horizon(ages: Ints, weights: Ints, enough: int) -> int:
-    """The greatest age that touches of enough weight have reached."""
-    order = np.argsort(ages, kind="stable")[::-1]
-    running = np.cumsum(weights[order])
+    """The greatest age, of ages that do not fall, that touches of enough weight have reached."""
+    running = np.cumsum(weights[::-1])
     needed = min(enough, (int(running[-1]) + 1) // 2)
-    return int(ages[order][np.searchsorted(running, needed)])
+    return int(ages[::-1][np.searchsorted(running, needed)])
 
 
 def eventual_interval(observed: Floats, maturity: Floats, level: float) -> tuple[Floats, Floats]:

@@ -86,7 +86,7 @@ class ReportDesk:
         return self._ask("roi", question, lambda m: roi_report.roi(m, question, self._lags))
 
     def maturity(self, question: Question, every: str = "week") -> Answer:
-        """Cohorts of touches by day, week or month: what has come of them, what is expected."""
+        """Cohorts of touches by day, week, month or period: what has come of them, what is expected."""
         return self._ask(
             f"maturity {every}",
             question,

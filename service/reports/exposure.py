@@ -7,7 +7,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from service.reports.lags import LagBook, Lags, channel_names
+from service.reports.lags import LagBook, Lags
 from service.reports.question import Question
 
 Ints = NDArray[np.int64]
@@ -40,6 +40,11 @@ class Exposure:
         with np.errstate(invalid="ignore", divide="ignore"):
             return ripe / put_in, float(ripe.sum() / np.float64(put_in.sum()))
 
+    def put_in(self, count: int) -> NDArray[np.bool_]:
+        """Of each row whether anything was put in."""
+        kept = (self.rows >= 0) & (self.amounts > 0)
+        return np.bincount(self.rows[kept], minlength=count) > 0
+
     def own_lags(self, lags: Lags, count: int) -> NDArray[np.object_]:
         """Of each row whether its channels' own lags were used: channel, pooled, or mixed."""
         kept = (self.rows >= 0) & (self.amounts > 0)
@@ -59,25 +64,41 @@ def spend_maturity(
     moments: Ints,
     count: int,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """`maturity` and `too_early` of each row of spend, and of all together."""
+    """The mark of each row of spend, and of all together; see mark_of."""
     lags = book.of(mart, question, question.conversion)
-    exposure = exposure_of_spend(mart, spent, rows, moments)
+    exposure = exposure_of_spend(spent, rows, moments)
     by_row, of_all = exposure.maturity(lags, count)
-    marks = [mark_of(value, book.threshold) for value in (*by_row.tolist(), of_all)]
+    put_in = exposure.put_in(count)
+    shares, known = [*by_row.tolist(), of_all], [*put_in.tolist(), bool(put_in.any())]
+    marks = [mark_of(*each, book.threshold) for each in zip(shares, known, strict=True)]
     return marks[:-1], marks[-1]
 
 
-def exposure_of_spend(
-    mart: duckdb.DuckDBPyConnection, spent: dict[str, Any], rows: Ints, moments: Ints
-) -> Exposure:
+def exposure_of_spend(spent: dict[str, Any], rows: Ints, moments: Ints) -> Exposure:
     """The lines of a report's spend; `rows` and `moments` are those of the lines."""
-    return Exposure(rows, spent["spend"], channel_names(mart)[spent["dimension_id"]], moments)
+    return Exposure(rows, spent["spend"], spent["channel"], moments)
 
 
-def mark_of(share: float, threshold: float) -> dict[str, Any]:
-    """Compared as it is shown, so that nobody reads 0.7 beside a flag for less than 0.7."""
+NOT_KNOWN: dict[str, Any] = {
+    "maturity": None,
+    "too_early": False,
+    "maturity_reason": "nothing_put_in",
+}
+"""Of a row that nothing was put in."""
+
+
+def mark_of(share: float, put_in: bool, threshold: float) -> dict[str, Any]:
+    """What a row says of its maturity; where that is nothing, why.
+
+    Compared as it is shown, so that nobody reads 0.7 beside a flag for less than 0.7.
+
+    Args: share: NaN where unknown; put_in: whether anything was, so that it is for want of
+    conversions that nothing is known.
+    """
     known = number_of(share)
-    return {"maturity": known, "too_early": known is not None and known < threshold}
+    if known is None:
+        return NOT_KNOWN | {"maturity_reason": "few_conversions"} if put_in else NOT_KNOWN
+    return {"maturity": known, "too_early": known < threshold, "maturity_reason": None}
 
 
 def number_of(value: float) -> float | None:

@@ -15,11 +15,13 @@ from service.kit.errors import Refusal
 from service.kit.money import count_to_number, to_number
 from service.kit.time import MICROSECOND, iso
 from service.reports.allocations import allocation_of
+from service.reports.applied import excluded_dimensions
 from service.reports.attribution import load_chosen
 from service.reports.credited import MILLION, Credit, counts, exact_sums
-from service.reports.exposure import Exposure, exposure_of_spend, mark_of, number_of
+from service.reports.exposure import NOT_KNOWN, Exposure, exposure_of_spend, mark_of, number_of
 from service.reports.groups import Groups
-from service.reports.lags import LagBook, Lags, channel_names
+from service.reports.lag_sample import channel_names
+from service.reports.lags import LagBook, Lags
 from service.reports.load import lookback_micros
 from service.reports.meta import describe, ratio
 from service.reports.question import STAGES, TIMES, Question
@@ -31,21 +33,22 @@ DAY = timedelta(days=1) // MICROSECOND
 QUARTER = timedelta(minutes=15) // MICROSECOND
 LEVEL = 0.9
 UNKNOWN = {
-    "maturity": None,
-    "too_early": False,
+    **NOT_KNOWN,
     "expected": None,
     "low": None,
     "high": None,
     "exposure": None,
     "lags": None,
 }
+EVERY = (*TIMES, "period")
 QUANTILES = (("p10", 0.1), ("p50", 0.5), ("p90", 0.9))
 
 
 def maturity(
     mart: duckdb.DuckDBPyConnection, question: Question, every: str, book: LagBook
 ) -> dict[str, Any]:
-    """Cohorts by the day, week or month of the touch, with what has come and what is expected.
+    """Cohorts by the day, week or month of the touch (`period`: of the whole period together), with
+    what has come and what is expected.
 
     Rows and the unattributed row add up to the totals in spend and conversions. What is expected is
     conversions ÷ maturity: the Cape Cod estimate of insurers, with the spend as exposure. Needs the
@@ -53,7 +56,8 @@ def maturity(
     """
     if any(name in TIMES for name in question.group_by):
         raise Refusal("unknown_group", "group_by", "cohorts are dated by `every`, not by group_by")
-    question = replace(question, basis="touch", group_by=(every, *question.group_by))
+    dated = () if every == "period" else (every,)
+    question = replace(question, basis="touch", group_by=(*dated, *question.group_by))
     loaded, chosen = load_chosen(mart, question)
     groups = Groups(mart, question)
     rows = groups.rows_of(loaded.dimension_id, loaded.page_id, loaded.journeys.touched_at)
@@ -70,7 +74,7 @@ def maturity(
     asked = lags[question.conversion]
     names = channel_names(mart)
     touched = Exposure(seen_rows, seen["touches"], names[seen["dimension_id"]], seen["moment"])
-    paid = exposure_of_spend(mart, spent, spend_rows, noons(spent["day"], question))
+    paid = exposure_of_spend(spent, spend_rows, noons(spent["day"], question))
     cohorts = _cohorts(paid, touched, asked, credit, spend, book.threshold)
     return {
         **_answer(question, groups.labels, cohorts, credit, spend),
@@ -84,16 +88,21 @@ def maturity(
 
 
 def _touchpoints(mart: duckdb.DuckDBPyConnection, question: Question) -> dict[str, Any]:
-    """Touchpoints of the period by dimensions and quarter of an hour: no time zone's days end
-    inside one. `moment` is its middle."""
+    """Touchpoints of the period that journeys can hold, by dimensions and quarter of an hour: no
+    time zone's days end inside one. `moment` is its middle."""
     names = {*question.group_by, *(name for name, _ in question.filters)}
     page = "COALESCE(page_id, 0)" if "landing_page" in names else "0"
     return fetch_columns(
         mart,
         f"SELECT dimension_id, {page} AS page_id, "
         f"CAST(FLOOR(occurred_at / {QUARTER}.0) AS BIGINT) * {QUARTER} + {QUARTER // 2} AS moment, "
-        "COUNT(*) AS touches FROM touchpoints WHERE occurred_at >= ? AND occurred_at < ? GROUP BY ALL",
-        [question.period.start_micros, question.period.end_micros],
+        "COUNT(*) AS touches FROM touchpoints WHERE occurred_at >= ? AND occurred_at < ? "
+        "AND NOT LIST_CONTAINS(?, dimension_id) GROUP BY ALL",
+        [
+            question.period.start_micros,
+            question.period.end_micros,
+            excluded_dimensions(mart),
+        ],
     )
 
 
@@ -115,7 +124,10 @@ def _cohorts(
     by_spend, all_spend = paid.maturity(lags, count)
     by_touch, all_touches = unpaid.maturity(lags, count)
     used = np.where(is_paid, paid.own_lags(lags, count), unpaid.own_lags(lags, count))
-    found = _foreseen(np.where(is_paid, by_spend, by_touch), credit.rows / MILLION, threshold)
+    shares = np.where(is_paid, by_spend, by_touch)
+    put_in = np.append(is_paid | unpaid.put_in(count), False)
+    put_in[-1] = put_in.any()
+    found = _foreseen(shares, credit.rows / MILLION, put_in[:-1], threshold)
     for figures, by_paid, own in zip(found, is_paid.tolist(), used.tolist(), strict=True):
         figures["exposure"] = None if own is None else "spend" if by_paid else "touchpoints"
         figures["lags"] = own
@@ -123,12 +135,15 @@ def _cohorts(
     with np.errstate(divide="ignore"):
         expected = (parts[parts > 0] / np.array([all_spend, all_touches])[parts > 0]).sum()
     share = parts.sum() / expected if parts.any() else all_spend
-    total = _foreseen(np.array([share]), parts.sum(keepdims=True), threshold)[0]
+    total = _foreseen(np.array([share]), parts.sum(keepdims=True), put_in[-1:], threshold)[0]
     whole = all_spend if is_paid.any() else all_touches
-    return [*found, {**total, **mark_of(whole, threshold), "exposure": None, "lags": None}]
+    mark = mark_of(whole, bool(put_in[-1]), threshold)
+    return [*found, {**total, **mark, "exposure": None, "lags": None}]
 
 
-def _foreseen(shares: Floats, observed: Floats, threshold: float) -> list[dict[str, Any]]:
+def _foreseen(
+    shares: Floats, observed: Floats, put_in: NDArray[np.bool_], threshold: float
+) -> list[dict[str, Any]]:
     """What is expected of cohorts of these maturities, with bounds; None where nothing can be."""
     expected, low, high = (np.full(len(shares), np.nan) for _ in range(3))
     can = (shares > 0) & (observed >= 0)
@@ -136,12 +151,14 @@ def _foreseen(shares: Floats, observed: Floats, threshold: float) -> list[dict[s
     low[can], high[can] = eventual_interval(observed[can], shares[can], LEVEL)
     return [
         {
-            **mark_of(share, threshold),
+            **mark_of(share, known, threshold),
             "expected": number_of(e),
             "low": number_of(lower),
             "high": number_of(upper),
         }
-        for share, e, lower, upper in zip(shares, expected, low, high, strict=True)
+        for share, known, e, lower, upper in zip(
+            shares, put_in.tolist(), expected, low, high, strict=True
+        )
     ]
 
 

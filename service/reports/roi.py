@@ -17,7 +17,7 @@ from service.reports.allocations import allocation_of
 from service.reports.attribution import clock
 from service.reports.credited import MILLION, counts, exact_sums
 from service.reports.exchange import converted
-from service.reports.exposure import spend_maturity
+from service.reports.exposure import NOT_KNOWN, spend_maturity
 from service.reports.groups import Groups
 from service.reports.lags import LagBook
 from service.reports.load import Loaded, load
@@ -169,7 +169,7 @@ def spend_of(mart: duckdb.DuckDBPyConnection, question: Question) -> dict[str, A
     """Spend of the period by day and dimensions, in minor units of the question's currency."""
     return fetch_columns(
         mart,
-        "SELECT dimension_id, day, mapped, CAST(COALESCE(SUM(spend), 0) AS BIGINT) AS spend, "
+        "SELECT dimension_id, day, channel, mapped, CAST(COALESCE(SUM(spend), 0) AS BIGINT) AS spend, "
         "CAST(SUM(impressions) AS BIGINT) AS impressions, CAST(SUM(clicks) AS BIGINT) AS clicks "
         f"FROM ({SPEND_LINES}) AS lines GROUP BY ALL ORDER BY day, dimension_id",
         spend_parameters(question),
@@ -178,7 +178,8 @@ def spend_of(mart: duckdb.DuckDBPyConnection, question: Question) -> dict[str, A
 
 # `spend` is NULL where there is no exchange rate.
 SPEND_LINES = f"""
-SELECT s.seq, s.dimension_id, s.day, d.channel <> 'unassigned' AS mapped,
+SELECT s.seq, s.dimension_id, s.day, COALESCE(d.channel, '') AS channel,
+    d.channel <> 'unassigned' AS mapped,
     {converted("s.amount_minor", "s.currency")} AS spend,
     COALESCE(s.impressions, 0) AS impressions, COALESCE(s.clicks, 0) AS clicks
 FROM spend AS s JOIN dimensions AS d ON d.dimension_id = s.dimension_id
@@ -284,8 +285,7 @@ def figures(sums: Sums, currency: str) -> dict[str, Any]:
         "romi_revenue": ratio(revenue - spend, spend),
         "romi_margin": None if margin is None else ratio(margin - spend, spend),
         "drr": ratio(spend, revenue),
-        "maturity": None,
-        "too_early": False,
+        **NOT_KNOWN,
     }
 
 

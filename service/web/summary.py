@@ -49,8 +49,20 @@ def findings(report: Report, formatter: Formatter) -> list[tuple[str, str, str]]
     if idle:
         worst = max(idle, key=lambda row: row["spend"])
         name, spent = words.channel(worst["channel"]), formatter.round_money(worst["spend"])
-        found.append(("bad", f"{name} spent {spent} and sold nothing.", worst["channel"]))
-    losing = [row for row in rows if row["roi"] is not None and row["roi"] < 0 and row not in idle]
+        said = (
+            ("soft", f"{name} spent {spent} and has sold nothing yet; it is too early to judge.")
+            if worst.get("too_early")
+            else ("bad", f"{name} spent {spent} and sold nothing.")
+        )
+        found.append((*said, worst["channel"]))
+    losing = [
+        row
+        for row in rows
+        if row["roi"] is not None
+        and row["roi"] < 0
+        and row not in idle
+        and not row.get("too_early")
+    ]
     if losing:
         row = max(losing, key=lambda row: row["spend"])
         name, roi = words.channel(row["channel"]), formatter.percent(row["roi"])
