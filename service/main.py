@@ -23,6 +23,7 @@ from service.api import (
     hooks,
     ingest,
     links,
+    maturity,
     operations,
     quarantine,
 )
@@ -167,6 +168,7 @@ def make_parts(settings: Settings, role: Role, clock: Callable[[], datetime]) ->
             settings.rate_max_age_days,
             lambda: memory_mart(settings, engine),
             lambda: memory_mart(settings, engine, with_bots=True),
+            settings.maturity_threshold,
         ),
         reader=reader,
         judge=judge_of(settings),
@@ -221,6 +223,7 @@ def _include(app: FastAPI, role: Role) -> None:
         app.include_router(links.followed)
     if role != "collect":
         app.include_router(comparing.router)
+        app.include_router(maturity.router)
         app.include_router(explain.router)
         app.include_router(admin.router)
         app.include_router(exports.router)

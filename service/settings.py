@@ -62,6 +62,13 @@ class Settings(BaseSettings):
     rate_max_age_days: int = Field(
         7, description="Days an exchange rate stays good when its own day has none.", ge=0
     )
+    maturity_threshold: float = Field(
+        0.7,
+        description="Share of the conversions expected of a spend that must have had time to "
+        "happen; below it a row is marked too early to judge.",
+        ge=0,
+        le=1,
+    )
     consent: Literal["ignore", "honour", "require"] = Field(
         "honour",
         description="Visitors' consent: ignore (signals are not looked at), honour (whoever "

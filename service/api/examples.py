@@ -108,22 +108,28 @@ FIGURES: Any = {
     "spend": 20, "impressions": 1000, "clicks": 40, "visits": 1, "leads": 0, "mqls": 0, "sqls": 0,
     "opportunities": 0, "won": 1, "conversions": 1, "customers": 1, "revenue": 80, "margin": None,
     "margin_coverage": 0.0, "cpl": None, "cpa": 20, "cac": 20, "roas": 4.0, "roi": 3.0, "romi": 3.0,
-    "romi_revenue": 3.0, "romi_margin": None, "drr": 0.25,
+    "romi_revenue": 3.0, "romi_margin": None, "drr": 0.25, "maturity": None, "too_early": False,
+    "maturity_reason": "few_conversions",
 }  # fmt: skip
-NO_FIGURES: Any = dict.fromkeys(FIGURES, 0) | dict.fromkeys(
-    (
-        "margin",
-        "margin_coverage",
-        "cpl",
-        "cpa",
-        "cac",
-        "roas",
-        "roi",
-        "romi",
-        "romi_revenue",
-        "romi_margin",
-        "drr",
+NO_FIGURES: Any = (
+    dict.fromkeys(FIGURES, 0)
+    | dict.fromkeys(
+        (
+            "margin",
+            "margin_coverage",
+            "cpl",
+            "cpa",
+            "cac",
+            "roas",
+            "roi",
+            "romi",
+            "romi_revenue",
+            "romi_margin",
+            "drr",
+            "maturity",
+        )
     )
+    | {"too_early": False, "maturity_reason": "nothing_put_in"}
 )
 ROI: Any = {
     "rows": [{"channel": "paid_search", **FIGURES}],

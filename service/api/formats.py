@@ -109,6 +109,9 @@ def _table(answer: dict[str, Any], rows: Callable[[dict[str, Any]], Rows]) -> pa
         numeric = all(
             v is None or (isinstance(v, (int, float)) and not isinstance(v, bool)) for v in values
         )
+        if all(isinstance(v, bool) for v in values):
+            columns[name] = pa.array(values, pa.bool_())
+            continue
         columns[name] = (
             pa.array([None if v is None else float(v) for v in values], pa.float64())
             if numeric and any(v is not None for v in values)

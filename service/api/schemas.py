@@ -96,6 +96,8 @@ _COUNTS = ("outcomes", "flagged", "refused_requests", "states", "added", "pushed
 _FREE = frozenset({"parameters", "credit", "filters", "options", *_COUNTS})
 # Objects that may be missing.
 _NULL = frozenset({"pull"})
+# What may be true, false or unknown.
+_UNSURE = frozenset({"complete"})
 # What a row is called by depends on the question.
 _LABELS = ("channel", "source", "medium", "campaign", "content", "term", "touch_kind",
            "landing_page", "day", "week", "month")  # fmt: skip
@@ -135,7 +137,7 @@ def schema_of(value: Any, name: str = "") -> Schema:
         first = value[0] if value else _EMPTY.get(name)
         return {"type": "array", "items": {} if first is None else schema_of(first, name)}
     if isinstance(value, bool):
-        return {"type": "boolean"}
+        return {"type": ["boolean", "null"] if name in _UNSURE else "boolean"}
     if isinstance(value, (int, float)):
         return {"type": ["number", "null"]}
     return _TEXT if isinstance(value, str) else {}

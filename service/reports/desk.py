@@ -25,6 +25,7 @@ from service.reports import compare as compare_report
 from service.reports import explain as explain_report
 from service.reports import funnel as funnel_report
 from service.reports import journeys as journeys_report
+from service.reports import maturity as maturity_report
 from service.reports import paths as paths_report
 from service.reports import quality as quality_report
 from service.reports import records
@@ -37,6 +38,7 @@ from service.reports.configuration import Edition
 from service.reports.editions import Editions
 from service.reports.exchange import prepare_factors
 from service.reports.intervals import attribution_with_intervals, roi_with_intervals
+from service.reports.lags import DEFAULT_THRESHOLD, LagBook
 from service.reports.moments import AsOf, Between, Moment, two_moments
 from service.reports.question import Question
 
@@ -58,6 +60,7 @@ class ReportDesk:
         rate_max_age_days: int,
         make_mart: Callable[[], Mart],
         make_bots_mart: Callable[[], Mart] | None = None,
+        maturity_threshold: float = DEFAULT_THRESHOLD,
     ) -> None:
         """`make_mart` gives an empty mart in memory, for questions as of an earlier moment;
         `make_bots_mart` one in which robots count, for questions that include them."""
@@ -67,6 +70,7 @@ class ReportDesk:
         self._make_mart = make_mart
         self._answers: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
         self._make_bots_mart = make_bots_mart or make_mart
+        self._lags = LagBook(maturity_threshold)
         self._old: OrderedDict[tuple[int, bool], Mart] = OrderedDict()
         self._with_bots: Mart | None = None
         self._lock = threading.Lock()
@@ -81,11 +85,19 @@ class ReportDesk:
 
     def roi(self, question: Question, intervals: bool = False) -> Answer:
         answer = roi_with_intervals if intervals else roi_report.roi
-        return self._ask(f"roi {intervals}", question, lambda m: answer(m, question))
+        return self._ask(f"roi {intervals}", question, lambda m: answer(m, question, self._lags))
 
     def compare(self, question: Question) -> Answer:
         """The question's models side by side, each with its intervals, and a verdict per row."""
         return self._ask("compare", question, lambda m: compare_report.compare(m, question))
+
+    def maturity(self, question: Question, every: str = "week") -> Answer:
+        """Cohorts of touches by day, week, month or period: what has come of them, what is expected."""
+        return self._ask(
+            f"maturity {every}",
+            question,
+            lambda m: maturity_report.maturity(m, question, every, self._lags),
+        )
 
     def trend(self, question: Question, every: str = "day") -> Answer:
         """Points of spend, revenue and counts by day, week or month of the period."""

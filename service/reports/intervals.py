@@ -14,6 +14,7 @@ from service.reports.allocations import allocation_of
 from service.reports.attribution import attribution, clock, load_chosen
 from service.reports.credited import counts
 from service.reports.groups import Groups
+from service.reports.lags import LagBook
 from service.reports.load import Loaded, load
 from service.reports.question import Question
 from service.reports.roi import STAGES, roi
@@ -63,10 +64,12 @@ def attribution_with_intervals(mart: duckdb.DuckDBPyConnection, question: Questi
     return {**answer, "rows": rows, "uncertainty": about(question)}
 
 
-def roi_with_intervals(mart: duckdb.DuckDBPyConnection, question: Question) -> Answer:
+def roi_with_intervals(
+    mart: duckdb.DuckDBPyConnection, question: Question, book: LagBook | None = None
+) -> Answer:
     """`roi`, where each row has `interval`; a row without any credit has [0, 0]."""
     loaded = load(mart, question, STAGES)
-    answer = roi(mart, question, loaded)
+    answer = roi(mart, question, book, loaded)
     named = [tuple(row[name] for name in question.group_by) for row in answer["rows"]]
     places, resampling = resample(mart, loaded, question, STAGES, named)
     allocation = allocation_of(mart, loaded, question, question.models[0])

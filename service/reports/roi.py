@@ -17,7 +17,9 @@ from service.reports.allocations import allocation_of
 from service.reports.attribution import clock
 from service.reports.credited import MILLION, counts, exact_sums
 from service.reports.exchange import converted
+from service.reports.exposure import NOT_KNOWN, spend_maturity
 from service.reports.groups import Groups
+from service.reports.lags import LagBook
 from service.reports.load import Loaded, load
 from service.reports.meta import describe, ratio, spend_days
 from service.reports.question import Question
@@ -59,20 +61,24 @@ class Sums:
 
 
 def roi(
-    mart: duckdb.DuckDBPyConnection, question: Question, loaded: Loaded | None = None
+    mart: duckdb.DuckDBPyConnection,
+    question: Question,
+    book: LagBook | None = None,
+    loaded: Loaded | None = None,
 ) -> dict[str, Any]:
     """Spend, funnel counts, revenue and their ratios by row; unattributed apart; totals; meta.
 
     Counts of a row are credits under the first of the question's models, so that rows and the
-    unattributed row add up to the totals. Needs the table `factors`. `loaded` spares loading the
-    conversions of STAGES again.
+    unattributed row add up to the totals. Needs the table `factors`. Without `book` nothing is said
+    of maturity. `loaded` spares loading the conversions of STAGES again.
     Raises: ReconciliationError rather than give rows that do not add up.
     """
     groups = Groups(mart, question)
     loaded = loaded or load(mart, question, STAGES)
     touch_rows = groups.rows_of(loaded.dimension_id, loaded.page_id, clock(loaded, question))
     spent = spend_of(mart, question)
-    spend_rows = groups.rows_of(spent["dimension_id"], None, noons(spent["day"], question))
+    spent_at = noons(spent["day"], question)
+    spend_rows = groups.rows_of(spent["dimension_id"], None, spent_at)
     visited = _visits(mart, question)
     visit_rows = groups.rows_of(visited["dimension_id"], visited["page_id"], visited["occurred_at"])
     count = len(groups.labels)
@@ -93,7 +99,14 @@ def roi(
         "conversions": ratio(totals.conversions - rest.conversions, totals.conversions),
         "spend": ratio(int(spent["spend"][spent["mapped"]].sum()), int(spent["spend"].sum())),
     }
-    return _answer(mart, question, groups.labels, rows, rest, totals, coverage)
+    answer = _answer(mart, question, groups.labels, rows, rest, totals, coverage)
+    if book is not None:
+        of_rows, of_all = spend_maturity(mart, question, book, spent, spend_rows, spent_at, count)
+        marks = dict(zip(groups.labels, of_rows, strict=True))
+        for row in answer["rows"]:
+            row.update(marks[tuple(row[name] for name in question.group_by)])
+        answer["totals"].update(of_all)
+    return answer
 
 
 def _credit(
@@ -159,7 +172,7 @@ def spend_of(mart: duckdb.DuckDBPyConnection, question: Question) -> dict[str, A
     """Spend of the period by day and dimensions, in minor units of the question's currency."""
     return fetch_columns(
         mart,
-        "SELECT dimension_id, day, mapped, CAST(COALESCE(SUM(spend), 0) AS BIGINT) AS spend, "
+        "SELECT dimension_id, day, channel, mapped, CAST(COALESCE(SUM(spend), 0) AS BIGINT) AS spend, "
         "CAST(SUM(impressions) AS BIGINT) AS impressions, CAST(SUM(clicks) AS BIGINT) AS clicks "
         f"FROM ({SPEND_LINES}) AS lines GROUP BY ALL ORDER BY day, dimension_id",
         spend_parameters(question),
@@ -168,7 +181,8 @@ def spend_of(mart: duckdb.DuckDBPyConnection, question: Question) -> dict[str, A
 
 # `spend` is NULL where there is no exchange rate.
 SPEND_LINES = f"""
-SELECT s.seq, s.dimension_id, s.day, d.channel <> 'unassigned' AS mapped,
+SELECT s.seq, s.dimension_id, s.day, COALESCE(d.channel, '') AS channel,
+    d.channel <> 'unassigned' AS mapped,
     {converted("s.amount_minor", "s.currency")} AS spend,
     COALESCE(s.impressions, 0) AS impressions, COALESCE(s.clicks, 0) AS clicks
 FROM spend AS s JOIN dimensions AS d ON d.dimension_id = s.dimension_id
@@ -274,6 +288,7 @@ def figures(sums: Sums, currency: str) -> dict[str, Any]:
         "romi_revenue": ratio(revenue - spend, spend),
         "romi_margin": None if margin is None else ratio(margin - spend, spend),
         "drr": ratio(spend, revenue),
+        **NOT_KNOWN,
     }
 
 

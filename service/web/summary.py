@@ -57,9 +57,22 @@ def findings(report: Report, formatter: Formatter) -> list[tuple[str, str, Sente
     idle = [row for row in rows if (row["spend"] or 0) > 0 and not (row["revenue"] or 0)]
     if idle:
         worst = max(idle, key=lambda row: row["spend"])
-        told = [" spent ", figure(worst, "spend"), " and sold nothing."]
-        found.append(("bad", worst["channel"], told))
-    losing = [row for row in rows if row["roi"] is not None and row["roi"] < 0 and row not in idle]
+        early = worst.get("too_early")
+        end = (
+            " and has sold nothing yet; it is too early to judge."
+            if early
+            else " and sold nothing."
+        )
+        told = [" spent ", figure(worst, "spend"), end]
+        found.append(("soft" if early else "bad", worst["channel"], told))
+    losing = [
+        row
+        for row in rows
+        if row["roi"] is not None
+        and row["roi"] < 0
+        and row not in idle
+        and not row.get("too_early")
+    ]
     if losing:
         row = max(losing, key=lambda row: row["spend"])
         told = [" has not earned its spend back: ROI ", figure(row, "roi", "percent"), "."]

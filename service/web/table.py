@@ -225,6 +225,7 @@ def why_undefined(key: str) -> str:
         "cpa": "no conversions of this stage",
         "cac": "no new customers",
         "drr": "no revenue",
+        "maturity": "no spend, or too few conversions to tell how long they take",
         "margin": "the cost of the items sold is not known",
         "romi_margin": "no spend, or the cost of the items sold is not known",
         "impressions": "not reported by the source",

@@ -8,7 +8,9 @@ from starlette.responses import Response
 from service.reports.question import Question
 from service.web import words
 from service.web.asking import NOWHERE, Asked, Where
+from service.web.early import Early, explain_early, is_early
 from service.web.figures import CHOICES, build_cards, build_figure, fill_gaps
+from service.web.format import Formatter
 from service.web.pages import formatter_of, render
 from service.web.parts import Report
 from service.web.summary import findings, headline
@@ -53,6 +55,7 @@ def show_overview(request: Request) -> Response:
             report, before, "channel", chosen_columns(state.columns), state.sort, formatter
         ),
         why=Why(state, NOWHERE, asked.days_before),
+        early=early_of(asked, report, NOWHERE, "channel", formatter),
         reasons=desk.attribution(asked.question())["unattributed"]["reasons"],
         all_metrics=words.METRICS,
         csv=asked.csv(group_by="channel"),
@@ -102,6 +105,7 @@ def show_channel(request: Request, channel: str) -> Response:
             row_cell(own, where[own]),
         ),
         why=Why(state, where, asked.days_before),
+        early=early_of(asked, report, where, dimension, formatter),
         all_metrics=words.METRICS,
         conversions=conversions,
         csv=asked.csv(where, group_by=dimension),
@@ -122,6 +126,16 @@ def trend_of(asked: Asked, where: Where) -> tuple[list[Report], list[Report], Re
     if earlier is not None and asked.days_before is not None:
         old = fill_gaps(desk.trend(earlier, every)["points"], asked.days_before, every)
     return fill_gaps(trend["points"], asked.days, every), old, trend["unattributed"]
+
+
+def early_of(
+    asked: Asked, report: Report, where: Where, dimension: str, formatter: Formatter
+) -> Early:
+    """Which rows it is too early to judge; where there are none, nothing is asked."""
+    if not is_early(report):
+        return Early()
+    cohorts = asked.parts.desk.maturity(asked.question(where, group_by=dimension), "period")
+    return explain_early(report, cohorts, dimension, formatter)
 
 
 def drilled(asked: Asked, where: Where, own: str, dimension: str) -> tuple[Report, Report | None]:

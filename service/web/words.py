@@ -69,6 +69,13 @@ METRICS = {
             "percent",
             "down",
         ),
+        Metric(
+            "maturity",
+            "Maturity",
+            "Share of what the spend will bring that has had time to come.",
+            "percent",
+            "",
+        ),
     )
 }
 DEFAULT_COLUMNS = ("spend", "leads", "cpl", "won", "revenue", "cac", "roas", "roi")
@@ -197,6 +204,14 @@ LEFT_OUT = {
     "excluded_by_configuration": "the configuration leaves them out of journeys",
     "refund_without_order": "they are refunds of orders that never arrived",
 }
+EARLY = "Too early to judge"
+EARLY_MEANS = "Conversions take time. The figures of these rows will grow by themselves."
+HAD_TIME = "{share} of this spend has had time to convert."
+NOT_FORESEEN = "What it will bring cannot be foreseen yet."
+FORESEEN = (
+    "The touches of these days earned {came} so far; {expected} are expected in the end "
+    "({low} to {high}, with a probability of {level})."
+)
 KINDS = {
     "visit": "Visit",
     "click": "Ad click",

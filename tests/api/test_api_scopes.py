@@ -31,6 +31,7 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str], int]] = {
     ("get", "/v1/attribution"): (READERS, 200),
     ("get", "/v1/roi"): (READERS, 200),
     ("get", "/v1/trend"): (READERS, 200),
+    ("get", "/v1/maturity"): (READERS, 200),
     ("get", "/v1/journeys"): (READERS, 200),
     ("get", "/v1/journeys/{conversion_id}"): (READERS, 404),
     ("get", "/v1/conversions/{conversion_id}/explain"): (READERS, 404),

@@ -30,6 +30,7 @@ def _answers(desk: ReportDesk, question: Question) -> bytes:
         desk.funnel(replace(question, group_by=("channel",))),
         desk.spend(question),
         desk.journeys(question),
+        desk.maturity(replace(question, group_by=("channel",)), "day"),
     ]
     return orjson.dumps(found)
 

@@ -36,6 +36,11 @@ rest           310      0       0    0     24   9   5  3  2     7200     4100
 CHANNELS = {name: numbers for name, *numbers in map(str.split, _TABLE.strip().splitlines())}
 REST = CHANNELS.pop("rest")
 NOTHING = ["0"] * len(ADDING)
+# Of rows too early to judge: maturity, and what is expected with its bounds.
+EARLY: dict[str, tuple[float | None, tuple[float, float, float] | None]] = {
+    "paid_social": (0.548, (5.930657, 4.3, 8.4)),
+    "display": (0.0, None),
+}
 LONG_NAME = "Größe & Maß, Herbst 2026 / Remarketing Besucher letzte 30 Tage DE-AT-CH"
 
 
@@ -72,6 +77,9 @@ class FakeDesk:
         }
     )
     watermark: int = 48_211
+    early: dict[str, tuple[float | None, tuple[float, float, float] | None]] = field(
+        default_factory=lambda: dict(EARLY)
+    )
     first_at: str | None = "2023-01-01T00:00:00Z"
     journey_items: list[dict[str, Any]] | None = None
     touches: list[dict[str, Any]] | None = None
@@ -142,11 +150,36 @@ class FakeDesk:
         left = [Decimal(x) * factor for x in rest]
         sums = [sum(column, Decimal(0)) for column in zip(*amounts.values(), left, strict=True)]
         return {
-            "rows": [{dimension: name} | line(row) for name, row in amounts.items()],
+            "rows": [
+                {dimension: name} | line(row) | self.mark(name) for name, row in amounts.items()
+            ],
             "unattributed": line(left),
-            "totals": line(sums),
+            "totals": line(sums) | self.mark("total"),
             "meta": self.meta(question),
         }
+
+    def mark(self, name: str) -> dict[str, Any]:
+        """What an ROI row says of its maturity."""
+        share = self.early.get(name, (0.97, None))[0]
+        early = share is not None and share < 0.7
+        return {
+            "maturity": share,
+            "too_early": early,
+            "maturity_reason": "few_conversions" if share is None else None,
+        }
+
+    def maturity(self, question: Question, every: str) -> dict[str, Any]:
+        self._note(f"maturity {every}", question)
+        names = ("expected", "low", "high")
+        dimension = question.group_by[0]
+        rows = [
+            {dimension: name, "conversions": float((self.channels | self.names)[name][8])}
+            | dict(zip(names, foreseen or (None, None, None), strict=True))
+            for name, (_, foreseen) in self.early.items()
+            if name in self.channels | self.names
+        ]
+        totals = {"conversions": 62.0, "expected": 90.0, "low": 80.5, "high": 101.0}
+        return {"rows": rows, "totals": totals, "interval": 0.9, "meta": self.meta(question)}
 
     def attribution(self, question: Question) -> dict[str, Any]:
         self._note("attribution", question)
