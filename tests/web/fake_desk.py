@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from service.attribution.models import DEFINITIONS
 from service.reports.cell_parts import Cell
 from service.reports.changes import Steps
 from service.reports.configuration import BUILT_IN, Edition
@@ -109,6 +110,11 @@ class FakeDesk:
         return {
             "models": [
                 {"model": str(spec), "name": spec.name, "version": 1} for spec in question.models
+            ],
+            "warnings": [
+                {"model": str(spec), "text": text}
+                for spec in question.models
+                for text in DEFINITIONS[spec.name].warnings
             ],
             "conversion": question.conversion,
             "lookback": params["lookback"],
