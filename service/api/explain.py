@@ -40,7 +40,10 @@ def _schema() -> Schema:
     _schema(),
     report=("The report that shows the number.", "roi", {**_TEXT, "enum": list(REPORTS)}),
     cell=(
-        "The row's labels, as `channel:paid_search,month:2026-03-01`; `unattributed`; or `total`.",
+        (
+            "The row's labels, as `channel:paid_search,month:2026-03-01`; `unattributed`, or one "
+            "reason of it, `unattributed:no_person`; or `total`."
+        ),
         "channel:paid_search",
         _TEXT,
     ),

@@ -3,7 +3,9 @@
 Links are followed as a reader would: over a small demo world, by HTTP, to the last page.
 """
 
+import csv
 import html
+import io
 import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -17,7 +19,7 @@ from service.demo import build_world
 from service.ledger.read import last_seq
 from service.web.explaining import kind_of
 from service.web.format import Formatter
-from tests.api.harness import NOW, Service, running
+from tests.api.harness import NOW, Service, order, running
 
 pytestmark = pytest.mark.anyio
 BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin"}
@@ -104,7 +106,7 @@ class Reader:
         """Of a move against the compared days nothing: the explanation shows both numbers. Of what
         is covered: the link leads to what is missing, the rest of the total is covered."""
         if link.exact is not None:
-            whole = await self.explained(Link(f"/explain?measure={link.measure}", "", None))
+            whole = await self.explained(Link(re.sub("&?cell=[^&]*", "", link.href), "", None))
             assert whole
             assert abs(1 - missing / whole - link.exact) <= ROUNDED, (link, missing, whole)
 
@@ -113,7 +115,10 @@ class Reader:
         made = await self.explained(link)
         kind = kind_of(link.measure)
         assert made is not None, link
-        if link.text.endswith("%") and kind != "percent":
+        if link.text.endswith(("%", "\N{MULTIPLICATION SIGN}")) and kind not in (
+            "percent",
+            "ratio",
+        ):
             await self._share(link, made)
             return
         if link.exact is not None and kind in ("percent", "ratio"):
@@ -145,3 +150,72 @@ async def test_every_number_of_the_overview_is_made_of_what_its_link_shows(reade
     links = list(links_of(page))
     for link in links:
         await reader.check(link)
+
+
+ALL = "spend,impressions,clicks,visits,leads,mqls,sqls,opportunities,won,revenue,margin,cpl,cpa,cac,roas,romi_revenue,romi_margin,drr"
+
+
+@pytest.mark.parametrize(
+    ("address", "every"),
+    [
+        (f"/?period=last_month&columns={ALL}&model=linear&basis=touch&compare=none", 7),
+        ("/?period=12m&metric=visits&conversion=lead&compare=year&lookback=7d", 5),
+        ("/?period=7d&model=markov&compare=none", 5),
+        ("/channels/paid_search?period=90d&compare=none", 3),
+        ("/channels/paid_search?campaign={}&period=90d&compare=none&include=bots", 3),
+    ],
+)
+async def test_numbers_of_other_questions_and_pages(
+    reader: Reader, address: str, every: int
+) -> None:
+    """One of so many, for each is several questions."""
+    if "{}" in address:
+        names = await reader.get("/channels/paid_search?period=90d&compare=none")
+        campaign = re.search(r'<a href="/channels/[^"]*campaign=([^"&]+)', names)
+        assert campaign
+        address = address.format(campaign[1])
+    links = list(links_of(await reader.get(address)))
+    assert len(links) > 2 * every
+    for link in links[::every]:
+        await reader.check(link)
+
+
+async def test_unattributed_by_reason_is_made_of_its_conversions(fresh: Service) -> None:
+    """Two orders of nobody and one of a person never seen: each reason has its own."""
+    await fresh.tell(
+        order(None, "2026-03-10T10:00:00Z", "30.00"),
+        order(None, "2026-03-11T10:00:00Z", "12.50"),
+        order({"email": "ann@acme.example"}, "2026-03-12T10:00:00Z", "7.00"),
+    )
+    reader = Reader(fresh)
+    await reader.sign_in()
+    asked = {"from": "2026-03-01", "to": "2026-04-01"}
+    whole = await fresh.ask("/v1/explain", cell="unattributed", **asked)
+    assert whole["number"] == 49.5
+    one = await fresh.ask("/v1/explain", cell="unattributed:no_person", **asked)
+    assert (one["number"], one["count"], one["cell"]["text"]) == (42.5, 2, "unattributed:no_person")
+    assert {item["reason"] for item in one["items"]} == {"no_person"}
+    none = await fresh.ask("/v1/explain", cell="unattributed:no_eligible_channel", **asked)
+    assert (none["number"], none["count"]) == (0, 0)
+    links = list(links_of(await reader.get("/")))
+    reasons = [link for link in links if "unattributed:" in link.asked.get("cell", "")]
+    assert sorted(link.exact for link in reasons) == [1, 2, 7, Decimal("42.5")]
+    for link in links:
+        await reader.check(link)
+
+
+async def test_a_measure_that_does_not_exist_is_refused(reader: Reader) -> None:
+    answer = await reader.service.client.get("/explain?measure=happiness", headers=BROWSER)
+    assert answer.status_code == 422
+    assert "measures of roi" in answer.text
+
+
+async def test_the_parts_as_csv(reader: Reader) -> None:
+    page = await reader.get("/explain?measure=spend&cell=channel:paid_search")
+    address = re.search(r'href="(/v1/explain\.csv[^"]+)" download', page)
+    assert address
+    rows = list(csv.DictReader(io.StringIO(await reader.get(html.unescape(address[1])))))
+    spent = sum(Decimal(row["part"]) for row in rows)
+    said = re.search(r"together they are €([\d,.]+) exactly", page)
+    assert said
+    assert spent == Decimal(said[1].replace(",", ""))
