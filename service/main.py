@@ -18,6 +18,7 @@ from service.api import (
     exports,
     hooks,
     ingest,
+    lift,
     links,
     operations,
     quarantine,
@@ -223,6 +224,7 @@ def _include(app: FastAPI, role: Role) -> None:
         app.include_router(hooks.router)
         app.include_router(quarantine.router)
         app.include_router(links.router)
+        app.include_router(lift.router)
         app.include_router(campaigns.router)
         mount_docs(app)
         mount_web(app)

@@ -95,7 +95,7 @@ def _as_text(example: Any, media_type: str) -> str:
 _COUNTS = ("outcomes", "flagged", "refused_requests", "states", "added", "pushed")
 _FREE = frozenset({"parameters", "credit", "filters", "options", *_COUNTS})
 # Objects that may be missing.
-_NULL = frozenset({"pull"})
+_NULL = frozenset({"pull", "calibrated"})
 # What a row is called by depends on the question.
 _LABELS = ("channel", "source", "medium", "campaign", "content", "term", "touch_kind",
            "landing_page", "day", "week", "month")  # fmt: skip

@@ -156,3 +156,10 @@ def seq_received_by(engine: Engine, moment: Any) -> int:
     with reading(engine).connect() as connection:
         statement = select(func.max(FACTS.c.seq)).where(FACTS.c.received_at <= moment)
         return connection.execute(statement).scalar() or 0
+
+
+def received_at(engine: Engine, seq: int) -> Any:
+    """When the newest fact up to a seq was received; None where there is none."""
+    with reading(engine).connect() as connection:
+        newest = select(FACTS.c.received_at).where(FACTS.c.seq <= seq)
+        return connection.execute(newest.order_by(FACTS.c.seq.desc()).limit(1)).scalar()

@@ -13,14 +13,16 @@ import duckdb
 from sqlalchemy import Engine
 
 from service.attribution.catalogue import describe_models
+from service.attribution.models import ModelSpec
 from service.journeys.mart import Mart
 from service.kit.errors import Refusal
 from service.kit.time import iso
 from service.ledger.configuration import read_setting
-from service.ledger.read import last_seq, seq_received_by
+from service.ledger.read import last_seq, received_at, seq_received_by
 from service.reports import attribution as attribution_report
 from service.reports import explain as explain_report
 from service.reports import funnel as funnel_report
+from service.reports import incremental as incremental_report
 from service.reports import journeys as journeys_report
 from service.reports import paths as paths_report
 from service.reports import quality as quality_report
@@ -28,6 +30,7 @@ from service.reports import records
 from service.reports import roi as roi_report
 from service.reports.campaigns import SETTING, prepare_rules
 from service.reports.exchange import prepare_factors
+from service.reports.lift_tests import list_lift_tests
 from service.reports.question import Question
 
 Answer = dict[str, Any]
@@ -71,6 +74,19 @@ class ReportDesk:
 
     def roi(self, question: Question) -> Answer:
         return self._ask("roi", question, lambda m: roi_report.roi(m, question))
+
+    def incremental(self, question: Question, spec: ModelSpec) -> Answer:
+        """What would not have happened without a channel; calibrated by the lift tests known then."""
+        known_at = question.as_of
+        if isinstance(known_at, int):
+            known_at = received_at(self._engine, known_at)
+        tests = list_lift_tests(self._engine, known_at)
+        versions = [(test["id"], test["version"]) for test in tests]
+        return self._ask(
+            f"incremental {spec} {versions}",
+            question,
+            lambda m: incremental_report.incremental(m, question, spec, tests),
+        )
 
     def trend(self, question: Question, every: str = "day") -> Answer:
         """Points of spend, revenue and counts by day, week or month of the period."""

@@ -67,7 +67,7 @@ def roi(mart: duckdb.DuckDBPyConnection, question: Question) -> dict[str, Any]:
     groups = Groups(mart, question)
     loaded = load(mart, question, STAGES)
     touch_rows = groups.rows_of(loaded.dimension_id, loaded.page_id, clock(loaded, question))
-    spent = _spend(mart, question)
+    spent = period_spend(mart, question)
     spend_rows = groups.rows_of(spent["dimension_id"], None, _noons(spent["day"], question))
     visited = _visits(mart, question)
     visit_rows = groups.rows_of(visited["dimension_id"], visited["page_id"], visited["occurred_at"])
@@ -144,7 +144,7 @@ def _reconcile(rows: Sequence[Sums], rest: Sums, totals: Sums) -> None:
         raise ReconciliationError("not_reconciled", f"rows make {added}, totals are {totals}")
 
 
-def _spend(mart: duckdb.DuckDBPyConnection, question: Question) -> dict[str, Any]:
+def period_spend(mart: duckdb.DuckDBPyConnection, question: Question) -> dict[str, Any]:
     """Spend of the period by day and dimensions, in minor units of the question's currency."""
     first, past = spend_days(question)
     return fetch_columns(
