@@ -17,7 +17,6 @@ from service.collect.hooks import (
     address_of,
     renewed,
     secrets_of,
-    validated,
     without_secrets,
 )
 from service.kit.errors import Refusal
@@ -59,7 +58,7 @@ def _add_create(app: typer.Typer, settings_of: SettingsOf, ledger_of: LedgerOf) 
     ) -> None:
         """Make a hook; prints its address, and only the address, on standard output."""
         settings = settings_of()
-        said = validated(kind, read_options(options, secret)).model_dump(exclude_defaults=True)
+        said = renewed(kind, read_options(options, secret), {})
         key, hook_id = create_hook(
             ledger_of(settings), kind, source, said, datetime.now(UTC), AUTHOR
         )

@@ -15,6 +15,8 @@ from starlette.types import Receive, Scope, Send
 from service.api import (
     admin,
     campaigns,
+    configuration,
+    explain,
     exports,
     hooks,
     ingest,
@@ -22,7 +24,6 @@ from service.api import (
     links,
     operations,
     quarantine,
-    reads,
 )
 from service.api.docs import mount_docs, openapi_of
 from service.api.errors import install_errors
@@ -218,7 +219,7 @@ def _include(app: FastAPI, role: Role) -> None:
         app.include_router(hooks.receivers)
         app.include_router(links.followed)
     if role != "collect":
-        app.include_router(reads.router)
+        app.include_router(explain.router)
         app.include_router(admin.router)
         app.include_router(exports.router)
         app.include_router(hooks.router)
@@ -226,6 +227,7 @@ def _include(app: FastAPI, role: Role) -> None:
         app.include_router(links.router)
         app.include_router(lift.router)
         app.include_router(campaigns.router)
+        app.include_router(configuration.router)
         mount_docs(app)
         mount_web(app)
 

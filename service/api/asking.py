@@ -141,6 +141,7 @@ def question_of(request: Request, params: KnownNames) -> Question:
     parts = parts_of(request)
     wait_for(params.get("min_watermark"), parts)
     asked = {n: v for n, v in params.items() if n in KNOWN or n.startswith("filter[")}
+    asked = parts.desk.editions.as_of(Question.as_of_in(asked)).settle(asked)
     return Question.from_params(asked, parts.settings.currency, parts.settings.zone, parts.clock())
 
 

@@ -79,6 +79,7 @@ META: Any = {
     "filters": {},
     "configuration": "2026-11-8bb650d4",
     "campaign_rules": 0,
+    "settings": {"version": 3, "draft": False},
     "watermark": 123,
     "fresh_to": "2026-03-31T23:59:58Z",
     "coverage": {"value": 1.0, "conversions": 1.0, "spend": 1.0},
@@ -333,7 +334,7 @@ PERSON: Any = {
     ],
 }
 MODELS: Any = {
-    "models": [model for model in describe_models() if model["name"] == "linear"],
+    "models": [model for model in describe_models() if model["name"] in ("linear", "markov")],
     "channels": [channel for channel in describe_channels() if channel["id"] == "paid_search"],
 }
 KEY: Any = {

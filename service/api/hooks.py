@@ -232,8 +232,7 @@ def post_hook(
     request: Request, asked: Annotated[NewHook, Depends(asked_hook)], parts: NeedsParts
 ) -> Response:
     """A new hook; its address is in this answer and never shown again."""
-    options = validated(asked.kind, asked.options)
-    made = options.model_dump(exclude_defaults=True)
+    made = renewed(asked.kind, asked.options, {})
     key, hook_id = create_hook(parts.engine, asked.kind, asked.source, made, parts.clock())
     shown = _shown(find_hook(parts.engine, hook_id))
     answer = {"address": address_of(asked.kind, key, parts.settings.public_url), **shown}

@@ -17,7 +17,7 @@ from service.api.parts import NeedsParts, Parts
 from service.api.refused import counted_for
 from service.api.schemas import SENDING, body_of, described, many_of, schema_of
 from service.collect.body import BOM, parse_items, read_body
-from service.collect.consent import request_says
+from service.collect.consent import Said, request_says
 from service.collect.intake import collect, receipt_dict, receipt_status
 from service.collect.native import Sender
 from service.collect.presets.recognise import recognise
@@ -78,11 +78,7 @@ async def body_bytes(request: Request, parts: Parts, limit: int = 2**63) -> byte
 
 def sender_of(caller: Caller, parts: Parts, request: Request) -> Sender:
     """Who sends; of a public key's request also what the visitor's browser says of consent."""
-    signal = None
-    if not caller.may("facts"):
-        headers = request.headers
-        query = request.query_params
-        signal = request_says(headers.getlist("sec-gpc"), headers.get("dnt", ""), query)
+    signal = None if caller.may("facts") else browser_says(request)
     return Sender(
         caller,
         parts.clock(),
@@ -92,6 +88,12 @@ def sender_of(caller: Caller, parts: Parts, request: Request) -> Sender:
         signal=signal,
         judge=parts.judge,
     )
+
+
+def browser_says(request: Request) -> Said | None:
+    """What a visitor's browser says of consent."""
+    headers = request.headers
+    return request_says(headers.getlist("sec-gpc"), headers.get("dnt", ""), request.query_params)
 
 
 async def store(parts: Parts, batch: Batch) -> Receipt:

@@ -1,5 +1,6 @@
 """Links that count their clicks: registered by an admin, followed by anybody."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request
@@ -9,7 +10,7 @@ from service.api import examples_links as examples
 from service.api.asking import KnownNames
 from service.api.auth import Admin
 from service.api.formats import item_rows, readable, respond
-from service.api.ingest import body_bytes, store
+from service.api.ingest import body_bytes, browser_says, sender_of, store
 from service.api.parts import NeedsParts, Parts
 from service.api.schemas import READING, SENDING, body_of, described, problems, schema_of_model
 from service.api.senders import head_of
@@ -72,8 +73,12 @@ async def follow(request: Request, code: Code, parts: NeedsParts) -> Response:
     asked, click = asked_for(call.query), new_click(call.received_at)
     ahead = request.headers.get("sec-purpose", "").startswith("prefetch")
     if request.method == "GET" and not ahead:
-        sender = Sender(linked.caller, call.received_at, parts.reader)
+        # The link speaks as a server does; what its visitor's browser says holds all the same.
+        signal = browser_says(request)
+        sender = replace(sender_of(linked.caller, parts, request), signal=signal)
         event = click_event(link, call, asked, click)
+        if signal == "denied":
+            event["context"]["consent"] = signal
         await _keep(parts, event, sender)
     headers = {**NOT_STORED, "Location": destination(link, asked, click)}
     return Response(status_code=302, headers=headers)

@@ -2,6 +2,7 @@
 
 from service.attribution.definitions import ModelDefinition, Preset
 from service.attribution.examples import EXAMPLES, Example
+from service.attribution.examples_population import POPULATION_EXAMPLES, PopulationExample
 from service.attribution.models import DEFAULT_MODEL, DEFINITIONS
 from service.attribution.parameters import Parameter, json_value
 from service.attribution.presets import PRESETS
@@ -27,12 +28,20 @@ def _describe(definition: ModelDefinition) -> dict[str, object]:
         "edge_cases": list(definition.edge_cases),
         "source": definition.source,
         "examples": [_describe_example(item) for item in examples_of(definition.name)],
+        "population_examples": [
+            _describe_population(item) for item in population_examples_of(definition.name)
+        ],
     }
 
 
 def examples_of(name: str) -> list[Example]:
     """The worked examples of a model, its presets and its parameters."""
     return [item for item in EXAMPLES if item.model.partition(":")[0].partition("@")[0] == name]
+
+
+def population_examples_of(name: str) -> list[PopulationExample]:
+    """The worked examples of a model of the population."""
+    return [item for item in POPULATION_EXAMPLES if item.model.partition(":")[0] == name]
 
 
 def _describe_parameter(parameter: Parameter) -> dict[str, object]:
@@ -63,5 +72,17 @@ def _describe_example(example: Example) -> dict[str, object]:
         "lookback": None if example.lookback is None else format_duration(example.lookback),
         "value": example.value,
         "credit": list(example.credit),
+        "note": example.note,
+    }
+
+
+def _describe_population(example: PopulationExample) -> dict[str, object]:
+    return {
+        "model": example.model,
+        "paths": [
+            {"path": path.split(), "conversions": conversions, "nulls": nulls}
+            for path, conversions, nulls in example.paths
+        ],
+        "credit": [{"channel": channel, "conversions": part} for channel, part in example.credit],
         "note": example.note,
     }

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from service.attribution.definitions import ModelDefinition, Preset
+from service.attribution.markov import MARKOV
 from service.attribution.parameters import (
     Parameter,
     PartOfLookback,
@@ -22,7 +23,9 @@ from service.kit.errors import Refusal
 
 DEFAULT_MODEL = "position_based"
 
-DEFINITIONS: Mapping[str, ModelDefinition] = {model.name: model for model in RULES}
+POPULATION = (MARKOV,)
+
+DEFINITIONS: Mapping[str, ModelDefinition] = {model.name: model for model in (*RULES, *POPULATION)}
 
 _PRESETS: Mapping[str, Preset] = {preset.name: preset for preset in PRESETS}
 

@@ -1,6 +1,7 @@
 """Typed parameters of models: text from a query string to a value and back to one canonical text."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -37,7 +38,7 @@ class PartOfLookback:
 
 
 Value = Decimal | timedelta | PartOfLookback | bool | int | str | None
-Kind = Literal["share", "duration", "flag", "choice", "count"]
+Kind = Literal["share", "duration", "flag", "choice", "count", "transform"]
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,11 @@ class Parameter:
     Attributes:
         kind: share (a number from 0 to 1000 with at most three decimals; only proportions count),
             duration (`7d`, or `lookback/4`), flag (true or false), choice (one of `choices`), count
-            (a whole number).
+            (a whole number), transform (a chain of path transforms, read by `reader`).
         default: the value when the parameter is not given; None reads `none`.
         optional: whether `none` may be written.
         least, most: bounds of a count.
+        reader: of a transform: the canonical text of what was written, None where it is wrong.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Parameter:
     optional: bool = False
     least: int = 0
     most: int = 999_999
+    reader: Callable[[str], str | None] | None = None
 
     def parse(self, text: str) -> Value:
         """The value of a text.
@@ -87,6 +90,8 @@ class Parameter:
         if self.kind == "count":
             fits = _COUNT.fullmatch(text) and self.least <= int(text) <= self.most
             return int(text) if fits else None
+        if self.reader is not None:
+            return self.reader(text)
         return text if text in self.choices else None
 
     def _expected(self) -> str:
@@ -96,6 +101,7 @@ class Parameter:
             "flag": "true or false",
             "choice": f"one of {', '.join(self.choices)}",
             "count": f"a whole number from {self.least} to {self.most}",
+            "transform": "a chain of transforms such as exposure+first",
         }[self.kind]
         return f"{expected} or none" if self.optional else expected
 

@@ -226,7 +226,8 @@ def _touch(
     record: Record, common: NativeEvent, custom: Mapping[str, dict[str, Any]]
 ) -> list[NativeEvent]:
     """The contact with a channel that the record remembers: once for an object and what it says,
-    however often that is sent. Without the moment the object was made it is dated, and named, by
+    however often that is sent: named and known by what stays as it is, while people get addresses
+    and a lead becomes a deal. Without the moment the object was made it is dated, and named, by
     the change: of two changes neither is then the touch's own, whichever arrives first."""
     clicks = {**record.touch.get("click_ids", {}), **custom["click_ids"]}
     said = {**{n: v for n, v in record.touch.items() if n != "click_ids"}, **custom["touch"]}
@@ -236,14 +237,17 @@ def _touch(
     if clicks:
         touch["click_ids"] = {name: str(value) for name, value in clicks.items()}
     digest = digest_of(touch)
+    people = common["identifiers"]
+    lasting = next((kind for kind in ("crm_lead_id", "crm_contact_id") if kind in people), "")
+    kind = "lead" if record.lead_id == record.object_id else record.kind
     return [
         {
-            "id": f"{record.kind}:{record.object_id}:touch:{digest}"
+            "id": f"{kind}:{record.object_id}:touch:{digest}"
             if record.created_at
             else f"{record.event_id}:touch",
             "type": "touch",
             "occurred_at": record.created_at or record.occurred_at,
-            "identifiers": common["identifiers"],
+            "identifiers": {lasting: people[lasting]} if lasting else people,
             "touch": touch,
         }
     ]

@@ -162,9 +162,13 @@ def without_secrets(kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def renewed(kind: str, given: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
-    """New options to store in place of those before, a secret that was shown as hidden kept.
-    Raises Refusal."""
-    kept = {name: before.get(name, "") for name in secrets_of(kind) if given.get(name) == HIDDEN}
+    """New options to store in place of those before (none of a new hook), a secret that was shown
+    as hidden kept. Raises Refusal."""
+    shown = [name for name in secrets_of(kind) if given.get(name) == HIDDEN]
+    for name in shown:
+        if not before.get(name):
+            raise Refusal("unknown_value", f"options.{name}", "there is none yet; give it itself")
+    kept = {name: before[name] for name in shown}
     return validated(kind, {**given, **kept}).model_dump(exclude_defaults=True)
 
 

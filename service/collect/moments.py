@@ -14,6 +14,8 @@ MICROS: Final = {"s": 10**6, "ms": 10**3, "us": 1}
 """Microseconds of one unit of an epoch."""
 
 _NUMBER: Final = re.compile(r"[0-9]{9,16}(?:\.[0-9]{1,9})?")
+# No exponent: a few characters of one stand for a million digits, which take half a minute.
+_OF_FORM: Final = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{0,40})?")
 
 
 def iso_moment(value: Any, name: str, zone: str = "", form: str = "") -> str:
@@ -46,6 +48,8 @@ def iso_moment(value: Any, name: str, zone: str = "", form: str = "") -> str:
 
 
 def _of_number(text: str, form: str, name: str) -> str:
+    if not _OF_FORM.fullmatch(text):
+        raise _bad(text, name)
     whole = text.partition(".")[0]
     unit = form or ("s" if len(whole) <= 11 else "ms" if len(whole) <= 14 else "us")
     try:

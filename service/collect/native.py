@@ -177,7 +177,8 @@ def _moment(text: str, index: int, sender: Sender) -> tuple[int, str | None]:
 def parse_moment(text: str, name: str) -> datetime:
     """An ISO 8601 moment with its offset, 1990 or later. Raises Refusal."""
     try:
-        moment = datetime.fromisoformat(text)
+        # Between date and time it takes any character, also one that no database holds.
+        moment = datetime.fromisoformat(text if text.isascii() and text.isprintable() else "")
     except ValueError:
         raise Refusal(
             "bad_timestamp", name, f"{text[:64]!r} is not ISO 8601; write 2026-03-01T10:00:00Z"

@@ -26,6 +26,12 @@ def number_or_text(value: object, limit: int = MAX_TEXT) -> str:
     return text(value, limit)
 
 
+def referred(value: object, limit: int = MAX_TEXT) -> str:
+    """The number of what is referred to; empty for 0, which is how some senders say that nothing is."""
+    found = number_or_text(value, limit)
+    return found if found.strip("0") else ""
+
+
 def first(values: Mapping[str, Any], names: tuple[str, ...]) -> Any:
     """The first value that is there and not empty, by the order of the names; else None."""
     return next((v for n in names if (v := values.get(n)) not in (None, "")), None)

@@ -34,6 +34,9 @@ from service.kit.money import to_text
 
 PLAIN: Final = ("click", *ALIASES)
 MAX_VALUE: Final = 1_000
+MOST_DIGITS: Final = 20
+"""Of an amount that is rounded; more is out of every range."""
+
 TOUCHES: Final = {"click": "click", "impression": "impression", "view": "impression"}
 
 
@@ -178,6 +181,8 @@ def _amount(said: Mapping[str, str], sender: Sender) -> str | None:
     currency = currency_of(said.get("currency", ""), sender)
     try:
         exact = Decimal(amount).scaleb(minor_digits(currency))
+        if exact.adjusted() > MOST_DIGITS:  # to write it out would take half a minute
+            return amount
         return to_text(int(exact.to_integral_value(ROUND_HALF_EVEN)), currency)
     except (ArithmeticError, ValueError):
         return amount  # is refused with its reason

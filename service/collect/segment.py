@@ -29,6 +29,7 @@ from service.collect.wire import NativeEvent
 from service.kit.errors import Refusal
 
 MAX_MESSAGE_ID: Final = 100
+WINDOW_SECONDS: Final = 600
 
 # What differs between two sendings of one message.
 _VOLATILE: Final = frozenset({"sentAt", "receivedAt", "writeKey", "_metadata", "integrations"})
@@ -46,7 +47,9 @@ def rewrite_message(given: Any, index: int, sender: Sender) -> list[NativeEvent]
     kind = _kind_of(given)
     # A merge names its people by itself.
     people = {} if kind == "merge" else _people(given, context, kind)
-    message = Message(kind, _identity(given), index, given, context, people, sender)
+    message = Message(
+        kind, _identity(given, sender.received_at), index, given, context, people, sender
+    )
     return rewrite(message, *_moments(message, given.get("sentAt"), sender.received_at))
 
 
@@ -75,11 +78,14 @@ def _kind_of(message: Mapping[str, Any]) -> str:
     return kind
 
 
-def _identity(message: Mapping[str, Any]) -> str:
-    """`messageId`, else a hash of what the message says, equal each time it is sent."""
+def _identity(message: Mapping[str, Any], received_at: datetime) -> str:
+    """`messageId`, else a hash of what the message says, equal each time it is sent; where it names
+    no moment either, each time within the running WINDOW_SECONDS."""
     given = message.get("messageId")
     if given is None or given == "":
         said = {name: value for name, value in message.items() if name not in _VOLATILE}
+        if message.get("timestamp") is None and message.get("originalTimestamp") is None:
+            said["window"] = int(received_at.timestamp()) // WINDOW_SECONDS
         digest = blake2b(encoded(said), digest_size=16)
         return f"hash:{digest.hexdigest()}"
     if isinstance(given, bool) or not isinstance(given, str | int):

@@ -26,6 +26,19 @@ def read_setting(engine: Engine, name: str) -> tuple[int, Any]:
     return (row.version, orjson.loads(row.value)) if row else (0, None)
 
 
+def read_setting_as_of(engine: Engine, name: str, moment: datetime) -> tuple[int, Any]:
+    """Version and value that held at an aware moment; (0, None) where none did yet."""
+    then = (
+        select(CONFIGURATIONS.c.version, CONFIGURATIONS.c.value)
+        .where(CONFIGURATIONS.c.name == name, CONFIGURATIONS.c.created_at <= moment)
+        .order_by(CONFIGURATIONS.c.version.desc())
+        .limit(1)
+    )
+    with reading(engine).connect() as connection:
+        row = connection.execute(then).first()
+    return (row.version, orjson.loads(row.value)) if row else (0, None)
+
+
 TRIES = 5
 """Of two that write one name at once the slower takes the next number."""
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from datetime import datetime
 from typing import Any, Protocol
 
 import numpy as np
@@ -163,3 +164,11 @@ def received_at(engine: Engine, seq: int) -> Any:
     with reading(engine).connect() as connection:
         newest = select(FACTS.c.received_at).where(FACTS.c.seq <= seq)
         return connection.execute(newest.order_by(FACTS.c.seq.desc()).limit(1)).scalar()
+
+
+def next_received(engine: Engine, seq: int) -> datetime | None:
+    """When the first fact after `seq` was received, as an aware moment; None where none is."""
+    following = select(FACTS.c.received_at).where(FACTS.c.seq > seq).order_by(FACTS.c.seq).limit(1)
+    with reading(engine).connect() as connection:
+        moment: datetime | None = connection.execute(following).scalar()
+    return moment

@@ -9,12 +9,12 @@ its order id; a correction is a new row of the next revision. States:
     rejected    refused by the platform for good, with its answer
     restated, retracted
                 given out once, and followed by a correction
-    withdrawn   changed before it was given out
+    withdrawn   changed before it was given out, or where rows are pushed, before it was taken
     unsupported a correction for a platform that takes none
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any
@@ -99,24 +99,26 @@ def _take_in(
     now: datetime,
 ) -> Counter[str]:
     last = _last_rows(connection, destination.name)
+    # What was pushed and not taken was not told: the platform knows its id, if it did take it.
+    untaken = OPEN if destination.is_pushed else ("new",)
     rows: list[dict[str, Any]] = []
     for statement in statements:
         payload = _canonical(statement.to_payload())
         before = last.pop(statement.order_id, None)
         if before is None:
             rows.append(_row(destination, statement.order_id, 1, "report", payload, now))
-        elif action := _next_action(before, payload):
-            _close(connection, before, action)
+        elif action := _next_action(before, payload, untaken):
+            _close(connection, before, action, untaken)
             revision = before.revision + 1
             rows.append(_row(destination, before.order_id, revision, action, payload, now))
     for before in last.values():
         # What the window has left is what it was; what is gone from the window is no conversion.
         if from_micros(orjson.loads(before.payload)["occurred_at"]) < question.period.start:
             continue
-        if before.state == "new" and before.action == "report":
-            _close(connection, before, "report")
-        elif _next_action(before, None):
-            _close(connection, before, "retract")
+        if before.state in untaken and before.action == "report":
+            _close(connection, before, "report", untaken)
+        elif _next_action(before, None, untaken):
+            _close(connection, before, "retract", untaken)
             revision = before.revision + 1
             rows.append(
                 _row(destination, before.order_id, revision, "retract", before.payload, now)
@@ -129,11 +131,12 @@ def _take_in(
     return Counter(row["action"] for row in rows)
 
 
-def _next_action(before: Row[Any], payload: str | None) -> str:
+def _next_action(before: Row[Any], payload: str | None, untaken: Collection[str]) -> str:
     """What follows the newest row of an order id now that `payload` is true, or nothing is (None);
     empty where nothing needs to be said."""
     same = payload is not None and before.digest == _digest(payload)
-    told = before.state in GIVEN_OUT or before.action == "restate"
+    given_out = before.state in GIVEN_OUT and before.state not in untaken
+    told = given_out or before.action == "restate"
     if before.action == "retract":
         # One that was not given out yet is put right; after one that was, all begins anew.
         return "" if payload is None else "restate" if before.state in UNTOLD else "report"
@@ -144,9 +147,9 @@ def _next_action(before: Row[Any], payload: str | None) -> str:
     return "retract" if payload is None else "" if same else "restate"
 
 
-def _close(connection: Connection, before: Row[Any], action: str) -> None:
+def _close(connection: Connection, before: Row[Any], action: str, untaken: Collection[str]) -> None:
     """Say of a row that another one follows it."""
-    if before.state == "new":
+    if before.state in untaken:
         state = "withdrawn"
     elif before.state in GIVEN_OUT:
         state = "retracted" if action == "retract" else "restated"

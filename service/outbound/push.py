@@ -63,21 +63,22 @@ def _send(
 ) -> Counter[str]:
     send = platforms()[destination.platform].push
     assert send is not None
+    done: Counter[str] = Counter()
     told = send(client, [statement_of(row) for row in rows], destination)
     if not told.accepted and not told.again and len(rows) > 1:
-        done: Counter[str] = Counter()
         for row in rows:
             done += _send(engine, client, destination, [row], now)
         return done
-    state = _state(told, max(row.attempts for row in rows) + 1)
     for row in rows:
+        state = _state(told, row.attempts + 1)
+        done[state] += 1
         values = {"state": state, "answer": told.answer, "attempts": row.attempts + 1}
         if state != "sent":
             values["answered_at"] = now
         _mark(engine, [row], values)
     if not told.accepted:
         log.warning("push_failed", destination=destination.name, answer=told.answer, rows=len(rows))
-    return Counter({state: len(rows)})
+    return done
 
 
 def _state(told: Pushed, attempts: int) -> str:

@@ -2,17 +2,19 @@
 
 import duckdb
 
-from service.attribution.models import ModelSpec
+from service.attribution.models import DEFINITIONS, ModelSpec
 from service.reports.credited import Allocation
 from service.reports.load import Loaded
+from service.reports.population import ExcerptAllocation, PopulationAllocation
 from service.reports.question import Question
 
 
 def allocation_of(
-    mart: duckdb.DuckDBPyConnection,  # noqa: ARG001
-    loaded: Loaded,
-    question: Question,
-    model: ModelSpec,
+    mart: duckdb.DuckDBPyConnection, loaded: Loaded, question: Question, model: ModelSpec
 ) -> Allocation:
     """The credit of the loaded touchpoints under the model."""
-    return Allocation(loaded, question, model)
+    if DEFINITIONS[model.name].kind != "population":
+        return Allocation(loaded, question, model)
+    if loaded.is_excerpt:
+        return ExcerptAllocation(mart, loaded, question, model)
+    return PopulationAllocation(mart, loaded, question, model)

@@ -151,11 +151,12 @@ class Namer:
 
 def _compile(rule: Rule) -> _Compiled:
     given = (rule.match.source, rule.match.medium, rule.match.campaign, rule.match.campaign_id)
-    patterns = ((place, _pattern(text)) for place, text in enumerate(given) if text is not None)
+    patterns = ((place, pattern_of(text)) for place, text in enumerate(given) if text is not None)
     return _Compiled(tuple(patterns), rule.to)
 
 
-def _pattern(text: str) -> Callable[[str], object]:
+def pattern_of(text: str) -> Callable[[str], object]:
+    """Whether a key (`key_of`) fits a pattern, as a truth value."""
     plain = key_of(text)
     if "*" not in plain and "?" not in plain:
         return plain.__eq__

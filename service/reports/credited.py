@@ -1,13 +1,17 @@
 """Credit of a question: allocated in integers, gathered into rows, and proved to add up."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.attribution.credit import allocate_journeys
+from service.attribution.journeys import JourneyArrays
 from service.attribution.models import ModelSpec
+from service.attribution.segments import segment_sums
+from service.attribution.spread import to_touches
+from service.attribution.transforms import Steps, apply
 from service.attribution.weights import weigh
 from service.kit.errors import ReconciliationError
 from service.reports.load import MISSING, Loaded
@@ -24,6 +28,7 @@ REASONS = (
     "first_touchpoint_after_conversion",
     "no_touchpoint_in_lookback",
     "no_eligible_channel",
+    "excluded_touchpoints",
 )
 
 
@@ -56,34 +61,60 @@ class Allocation:
     """The credit of every touchpoint under one model, for any measure of the conversions."""
 
     def __init__(self, loaded: Loaded, question: Question, model: ModelSpec) -> None:
+        seen = loaded.journeys
+        self._steps: Steps | None = None
+        if is_transformed(model):
+            self._steps = transformed(seen.channel, seen.offsets, loaded.channel_names, model)
+            seen = _seen_by_step(seen, self._steps)
+        self._offsets = seen.offsets
+        self._weights = weigh(seen, model, question.lookback)
+        self._begin(loaded, question, segment_sums(self._weights, seen.offsets) > 0)
+
+    def _begin(self, loaded: Loaded, question: Question, has_credit: Bools) -> None:
+        """Take what does not depend on the kind of model."""
         self._loaded = loaded
-        self._by_touch = question.basis == "touch"
         self._filtered = bool(question.filters)
-        self._weights = weigh(loaded.journeys, model, question.lookback)
-        offsets = loaded.journeys.offsets
-        sums = (
-            np.add.reduceat(np.append(self._weights, 0), offsets[:-1])
-            if len(offsets) > 1
-            else np.zeros(0)
-        )
-        self.has_credit: Bools = (np.diff(offsets) > 0) & (sums > 0)
+        self.has_credit = has_credit
         period = question.period
         at = loaded.journeys.touched_at
         self._touch_counts = (
             (at >= period.start_micros) & (at < period.end_micros)
-            if self._by_touch
-            else np.repeat(loaded.in_period, np.diff(offsets))
+            if question.basis == "touch"
+            else np.repeat(loaded.in_period, np.diff(loaded.journeys.offsets))
         )
 
     def credit_of(self, amounts: Ints) -> Ints:
         """int64[m]: the amounts of the conversions divided over their touchpoints."""
-        return allocate_journeys(
-            np.where(self.has_credit, amounts, 0), self._weights, self._loaded.journeys.offsets
+        credit = allocate_journeys(
+            np.where(self.has_credit, amounts, 0), self._weights, self._offsets
         )
+        return credit if self._steps is None else to_touches(credit, self._steps)
+
+    def value_credit(self) -> Ints:
+        """int64[m]: the conversions' values divided over their touchpoints."""
+        return self.credit_of(self._loaded.value)
+
+    def count_credit(self) -> Ints:
+        """int64[m]: the conversions themselves, one each in millionths."""
+        return self.credit_of(counts(self._loaded))
+
+    def counted_credit(self, amounts: Ints) -> Ints:
+        """int64[m]: `credit_of`, zero where the question's basis dates it outside the period."""
+        return np.where(self._touch_counts, self.credit_of(amounts), 0)
 
     @property
-    def weights(self) -> Ints:
+    def idle(self) -> Bools:
+        """bool[n]: conversions of the period that no touchpoint earned."""
+        return self._loaded.in_period & ~self.has_credit
+
+    @property
+    def weights(self) -> Ints | None:
+        """int64[m], by which each conversion is divided; None where it is not by itself."""
         return self._weights
+
+    @property
+    def loaded(self) -> Loaded:
+        return self._loaded
 
     def gather(
         self, amounts: Ints, rows: Ints, row_count: int, chosen: Bools | None = None
@@ -97,10 +128,10 @@ class Allocation:
             amounts = np.where(chosen, amounts, 0)
         if not amounts.any():
             return Credit(np.zeros(row_count, np.int64), 0, {}, 0)
-        credit = np.where(self._touch_counts, self.credit_of(amounts), 0)
+        credit = self.counted_credit(amounts)
         kept = rows >= 0
         by_row = exact_sums(rows[kept], credit[kept], row_count)
-        idle = self._loaded.in_period & ~self.has_credit
+        idle = self.idle
         total = int(credit.sum()) + int(amounts[idle].sum())
         left_out, unattributed = int(credit[~kept].sum()), dict(self._unattributed(amounts, idle))
         if self._filtered:  # what nobody earned has no channel, so no filter keeps it
@@ -117,10 +148,11 @@ class Allocation:
                 self.has_credit,
                 columns["nobody"],
                 touched,
+                columns["excluded"],
                 first == MISSING,
                 first > columns["occurred_at"],
             ],
-            [-1, 0, 4, 1, 2],
+            [-1, 0, 4, 5, 1, 2],
             3,
         ).astype(np.int8)
 
@@ -130,6 +162,40 @@ class Allocation:
             of_reason = idle & (reasons == index)
             if of_reason.any():
                 yield name, int(amounts[of_reason].sum())
+
+
+def is_transformed(model: ModelSpec) -> bool:
+    """The model looks at something else than the touchpoints as they are."""
+    values = dict(model.parameters)
+    return values.get("transform") is not None or values.get("max_steps") is not None
+
+
+def transformed(
+    codes: NDArray[np.int32], offsets: Ints, names: Sequence[str], model: ModelSpec
+) -> Steps:
+    """The steps that the model sees of journeys; `names` of the codes, in their order."""
+    values = dict(model.parameters)
+    chain, most = values.get("transform"), values.get("max_steps")
+    return apply(
+        codes,
+        offsets,
+        None if chain is None else str(chain),
+        {name: code for code, name in enumerate(names)},
+        most if isinstance(most, int) else None,
+    )
+
+
+def _seen_by_step(journeys: JourneyArrays, steps: Steps) -> JourneyArrays:
+    """Journeys whose touches are the steps, each at the moment that stands for it."""
+    at = steps.moment_of
+    return replace(
+        journeys,
+        offsets=steps.offsets,
+        touched_at=journeys.touched_at[at],
+        channel=steps.codes,
+        is_direct=journeys.is_direct[at],
+        channel_class=journeys.channel_class[at],
+    )
 
 
 def exact_sums(rows: Ints, amounts: Ints, row_count: int) -> Ints:

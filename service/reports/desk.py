@@ -5,6 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,7 @@ from service.kit.time import iso
 from service.ledger.configuration import read_setting
 from service.ledger.read import last_seq, received_at, seq_received_by
 from service.reports import attribution as attribution_report
+from service.reports import cells as cells_report
 from service.reports import explain as explain_report
 from service.reports import funnel as funnel_report
 from service.reports import incremental as incremental_report
@@ -28,7 +30,11 @@ from service.reports import paths as paths_report
 from service.reports import quality as quality_report
 from service.reports import records
 from service.reports import roi as roi_report
+from service.reports.applied import apply_edition
 from service.reports.campaigns import SETTING, prepare_rules
+from service.reports.cell_parts import Cell
+from service.reports.configuration import Edition
+from service.reports.editions import Editions
 from service.reports.exchange import prepare_factors
 from service.reports.lift_tests import list_lift_tests
 from service.reports.question import Question
@@ -66,6 +72,9 @@ class ReportDesk:
         self._lock = threading.Lock()
         self._making = threading.Lock()
         self._rules: tuple[float, tuple[int, Any]] | None = None
+        self.editions = Editions(engine)
+        self._edition: Edition | None = None
+        self._whole: ReportDesk | None = None
 
     def attribution(self, question: Question) -> Answer:
         return self._ask(
@@ -120,6 +129,23 @@ class ReportDesk:
             f"explain {conversion_id}",
             question,
             lambda m: explain_report.explain(m, question, conversion_id),
+        )
+
+    def cell(
+        self,
+        question: Question,
+        report: str,
+        cell: Cell,
+        measure: str = "",
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Answer:
+        """One number of a report and what it is made of. Raises Refusal, NotFound."""
+        measure = cells_report.measure_of(report, measure)
+        return self._ask(
+            f"cell {report} {cell} {measure} {limit} {cursor}",
+            question,
+            lambda m: cells_report.explain_cell(m, question, report, cell, measure, limit, cursor),
         )
 
     def paths(self, question: Question, limit: int = 50, cursor: str | None = None) -> Answer:
@@ -183,26 +209,40 @@ class ReportDesk:
     @contextmanager
     def reading(self, question: Question) -> Iterator[duckdb.DuckDBPyConnection]:
         """One state of the mart, with the exchange rates of the question's currency."""
+        edition = self._edition_of(question)
         with self._source_of(question).reading() as mart:
             prepare_factors(mart, question.currency, self._rate_max_age_days)
+            apply_edition(mart, edition)
             yield mart
+
+    def under(self, edition: Edition) -> "ReportDesk":
+        """The same desk, but every answer is what it would be under this edition."""
+        other = copy(self)
+        other._edition, other._whole = edition, self._whole or self
+        return other
+
+    def _edition_of(self, question: Question) -> Edition:
+        return self._edition or self.editions.as_of(question.as_of)
 
     def _ask(
         self, kind: str, question: Question, answer: Callable[[duckdb.DuckDBPyConnection], Answer]
     ) -> Answer:
         version, rules = self._campaign_rules()
+        edition = self._edition_of(question)
         source = self._source_of(question)
         with source.reading() as mart:
             watermark, configuration = mart.execute(
                 "SELECT watermark, configuration FROM state"
             ).fetchall()[0]
-            key = (kind, question, watermark, configuration, version)
+            named = (edition.version, edition.draft, edition.digest)
+            key = (kind, question, watermark, configuration, version, named)
             with self._lock:
                 if key in self._answers:
                     self._answers.move_to_end(key)
                     return self._answers[key]
             prepare_factors(mart, question.currency, self._rate_max_age_days)
             prepare_rules(mart, version, rules)
+            apply_edition(mart, edition)
             found = answer(mart)
         with self._lock:
             self._answers[key] = found
@@ -222,11 +262,14 @@ class ReportDesk:
     def forget(self) -> None:
         """Drop what is remembered, so that the next answers are computed."""
         self._rules = None
+        self.editions.forget()
         with self._lock:
             self._answers.clear()
 
     def _source_of(self, question: Question) -> Mart:
         """The mart that answers the question."""
+        if self._whole is not None:
+            return self._whole._source_of(question)
         if question.as_of is not None:
             return self._as_of(question.as_of, question.with_bots)
         if not question.with_bots:

@@ -7,6 +7,7 @@ import duckdb
 from service.attribution.definitions import ModelDefinition
 from service.attribution.models import DEFINITIONS, ModelSpec
 from service.reports.allocations import allocation_of
+from service.reports.explain_population import explain_population
 from service.reports.journeys import find, one_journey
 from service.reports.load import load
 from service.reports.question import Question
@@ -25,8 +26,11 @@ def explain(
     loaded = load(mart, question, [row[4]], [row[0]])
     explained = []
     for model in question.models:
-        weights = [int(w) for w in allocation_of(mart, loaded, question, model).weights]
-        explained.append(_of_model(model, DEFINITIONS[model.name], weights, journey))
+        weights = allocation_of(mart, loaded, question, model).weights
+        if weights is None:
+            explained.append(explain_population(mart, question, loaded, model, journey))
+            continue
+        explained.append(_of_model(model, DEFINITIONS[model.name], weights.tolist(), journey))
     return {
         "conversion": journey["conversion"],
         "models": explained,

@@ -176,8 +176,8 @@ def one_journey(
     touchpoints = _touchpoints(mart, loaded)
     for model in question.models:
         allocation = allocation_of(mart, loaded, question, model)
-        value = allocation.credit_of(loaded.value)
-        count = allocation.credit_of(np.full(1, MILLION, np.int64))
+        value = allocation.value_credit()
+        count = allocation.count_credit()
         for index, touchpoint in enumerate(touchpoints):
             touchpoint["credit"][str(model)] = {
                 "value": to_number(int(value[index]), question.currency),

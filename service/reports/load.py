@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from service.attribution.journeys import JourneyArrays
 from service.kit.duck import Columns, fetch_columns
+from service.reports.applied import lost_touches
 from service.reports.exchange import converted
 from service.reports.question import Question
 
@@ -27,7 +28,7 @@ class Loaded:
 
     `value` and `cost` are minor units of the question's currency; `amountless` marks conversions
     part of whose amount has no exchange rate; `stage` is the place in the stages asked for.
-    `dimension_id` and `page_id` are per touchpoint.
+    `dimension_id` and `page_id` are per touchpoint. An excerpt holds chosen conversions only.
     """
 
     conversions: Columns
@@ -35,6 +36,9 @@ class Loaded:
     dimension_id: NDArray[np.int32]
     page_id: NDArray[np.int32]
     touch_seq: Ints
+    stages: tuple[str, ...]
+    is_excerpt: bool
+    channel_names: tuple[str, ...]
 
     @property
     def value(self) -> Ints:
@@ -80,7 +84,8 @@ def load(
     }
     del parameters["currency"]
     touches = fetch_columns(mart, _TOUCHES, parameters)
-    return _arrange(mart, conversions, touches)
+    conversions["excluded"] = lost_touches(mart, conversions["conversion_key"], parameters)
+    return _arrange(mart, conversions, touches, tuple(stages), keys is not None)
 
 
 def lookback_micros(question: Question) -> int:
@@ -140,7 +145,13 @@ WHERE LIST_CONTAINS($stages, stage) AND converted_at >= $start AND converted_at 
 """
 
 
-def _arrange(mart: duckdb.DuckDBPyConnection, conversions: Columns, touches: Columns) -> Loaded:
+def _arrange(
+    mart: duckdb.DuckDBPyConnection,
+    conversions: Columns,
+    touches: Columns,
+    stages: tuple[str, ...],
+    is_excerpt: bool,
+) -> Loaded:
     touches = _in_order(touches)
     offsets = np.append(
         np.searchsorted(touches["conversion_key"], conversions["conversion_key"]),
@@ -157,7 +168,10 @@ def _arrange(mart: duckdb.DuckDBPyConnection, conversions: Columns, touches: Col
         converted_at=conversions["occurred_at"],
         milestones={m: conversions[f"{m}_at"] for m in ("lead", "mql", "sql", "opportunity")},
     )
-    return Loaded(conversions, journeys, dimension_id, touches["page_id"], touches["seq"])
+    return Loaded(
+        conversions, journeys, dimension_id, touches["page_id"], touches["seq"], stages, is_excerpt,
+        kinds.channel_names,
+    )  # fmt: skip
 
 
 def _in_order(touches: Columns) -> Columns:
@@ -175,21 +189,23 @@ def _in_order(touches: Columns) -> Columns:
 
 @dataclass(frozen=True, eq=False)
 class DimensionColumns:
-    """Lookup arrays by dimension_id: what the models ask of a channel."""
+    """Lookup arrays by dimension_id: what the models ask of a channel; names by its code."""
 
     channel_code: NDArray[np.int32]
     is_direct: NDArray[np.bool_]
     channel_class: NDArray[np.int8]
+    channel_names: tuple[str, ...]
 
 
 def dimension_columns(mart: duckdb.DuckDBPyConnection) -> DimensionColumns:
     rows = fetch_columns(
         mart,
-        "SELECT dimension_id, DENSE_RANK() OVER (ORDER BY channel) AS code, is_direct, channel_class "
-        "FROM dimensions",
+        "SELECT dimension_id, DENSE_RANK() OVER (ORDER BY channel) AS code, is_direct, channel_class, "
+        "channel FROM dimensions ORDER BY code",
     )
     width = int(rows["dimension_id"].max(initial=0)) + 1
     code, direct, kind = np.zeros(width, np.int32), np.zeros(width, bool), np.zeros(width, np.int8)
     ids: Any = rows["dimension_id"]
     code[ids], direct[ids], kind[ids] = rows["code"], rows["is_direct"], rows["channel_class"]
-    return DimensionColumns(code, direct, kind)
+    names = ("", *dict.fromkeys(rows["channel"].tolist()))
+    return DimensionColumns(code, direct, kind, names)

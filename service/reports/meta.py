@@ -7,6 +7,7 @@ import duckdb
 
 from service.kit.money import to_number
 from service.kit.time import format_duration, iso
+from service.reports.applied import applied_edition, count_excluded
 from service.reports.campaigns import prepared_rules
 from service.reports.question import Question
 
@@ -42,6 +43,7 @@ def describe(
         "filters": {name: list(values) for name, values in question.filters},
         "configuration": configuration,
         "campaign_rules": rules_version,
+        "settings": applied_edition(mart),
         "watermark": watermark,
         "fresh_to": iso(fresh_to),
         "coverage": coverage,
@@ -83,7 +85,8 @@ def _not_convertible(mart: duckdb.DuckDBPyConnection, question: Question) -> lis
 
 
 def _excluded(mart: duckdb.DuckDBPyConnection, question: Question) -> list[dict[str, Any]]:
-    """What is kept and counted, and part of no row: bots, and refunds of unknown orders."""
+    """What is kept and counted, and part of no row: bots, refunds of unknown orders,
+    touchpoints that the configuration excludes."""
     found = [
         {"reason": reason, "facts": int(facts)}
         for reason, facts in mart.execute(
@@ -95,6 +98,9 @@ def _excluded(mart: duckdb.DuckDBPyConnection, question: Question) -> list[dict[
         "AND occurred_at >= ? AND occurred_at < ?",
         [question.period.start_micros, question.period.end_micros],
     ).fetchall()[0][0]
+    left = count_excluded(mart, question.period.start_micros, question.period.end_micros)
+    if left:
+        found.append({"reason": "excluded_by_configuration", "facts": left})
     if lonely:
         found.append({"reason": "refund_without_order", "facts": lonely})
     return found

@@ -89,6 +89,11 @@ class Question:
             with_bots=_one_of(params, "include", INCLUDES, "") == "bots",
         )
 
+    @staticmethod
+    def as_of_in(params: Mapping[str, str]) -> int | datetime | None:
+        """The moment that a query asks about. Raises Refusal."""
+        return _as_of(params.get("as_of"))
+
     def to_params(self) -> dict[str, str]:
         """The canonical query string of the question; reads back to an equal question."""
         params = {

@@ -23,6 +23,7 @@ from service.reports.meta import describe, ratio, spend_days
 from service.reports.question import Question
 
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 STAGES = ("lead", "mql", "sql", "opportunity", "won")
 COUNT_FIELDS = {
     "lead": "leads",
@@ -68,7 +69,7 @@ def roi(mart: duckdb.DuckDBPyConnection, question: Question) -> dict[str, Any]:
     loaded = load(mart, question, STAGES)
     touch_rows = groups.rows_of(loaded.dimension_id, loaded.page_id, clock(loaded, question))
     spent = period_spend(mart, question)
-    spend_rows = groups.rows_of(spent["dimension_id"], None, _noons(spent["day"], question))
+    spend_rows = groups.rows_of(spent["dimension_id"], None, noons(spent["day"], question))
     visited = _visits(mart, question)
     visit_rows = groups.rows_of(visited["dimension_id"], visited["page_id"], visited["occurred_at"])
     count = len(groups.labels)
@@ -102,6 +103,18 @@ def _credit(
     totals: Sums,
 ) -> None:
     allocation = allocation_of(mart, loaded, question, question.models[0])
+    for name, (amounts, chosen) in measures_of(loaded, question).items():
+        credit = allocation.gather(amounts, rows, len(table[name]), chosen)
+        table[name] += credit.rows
+        setattr(rest, name, sum(credit.unattributed.values()))
+        setattr(totals, name, credit.shown)
+
+
+def measures_of(loaded: Loaded, question: Question) -> dict[str, tuple[Ints, Bools]]:
+    """By measure what each conversion gives away (minor units or millionths), and which ones count.
+
+    Args: loaded: conversions of STAGES, in this order.
+    """
     columns = loaded.conversions
     reached = {name: columns["stage"] == place for place, name in enumerate(STAGES)}
     won = reached["won"]
@@ -111,20 +124,15 @@ def _credit(
         else reached[question.conversion]
     )
     one = counts(loaded)
-    measures = {COUNT_FIELDS[s]: (one, reached[s]) for s in STAGES}
     costed = won & columns["has_cost"]
-    measures |= {
+    return {
+        **{COUNT_FIELDS[s]: (one, reached[s]) for s in STAGES},
         "conversions": (one, asked),
         "customers": (one, won & (columns["ordinal"] == 1)),
         "revenue": (loaded.value, won),
         "margin": (loaded.value - columns["cost"], costed),
         "costed_revenue": (loaded.value, costed),
     }
-    for name, (amounts, chosen) in measures.items():
-        credit = allocation.gather(amounts, rows, len(table[name]), np.asarray(chosen, bool))
-        table[name] += credit.rows
-        setattr(rest, name, sum(credit.unattributed.values()))
-        setattr(totals, name, credit.shown)
 
 
 def _by_row(rows: Ints, amounts: Ints, count: int) -> Ints:
@@ -146,21 +154,32 @@ def _reconcile(rows: Sequence[Sums], rest: Sums, totals: Sums) -> None:
 
 def period_spend(mart: duckdb.DuckDBPyConnection, question: Question) -> dict[str, Any]:
     """Spend of the period by day and dimensions, in minor units of the question's currency."""
-    first, past = spend_days(question)
     return fetch_columns(
         mart,
-        "SELECT s.dimension_id, s.day, d.channel <> 'unassigned' AS mapped, "
-        f"CAST(COALESCE(SUM({converted('s.amount_minor', 's.currency')}), 0) AS BIGINT) AS spend, "
-        "CAST(COALESCE(SUM(s.impressions), 0) AS BIGINT) AS impressions, "
-        "CAST(COALESCE(SUM(s.clicks), 0) AS BIGINT) AS clicks "
-        "FROM spend AS s JOIN dimensions AS d ON d.dimension_id = s.dimension_id "
-        "LEFT JOIN factors AS f ON f.currency = s.currency AND f.rate_day = s.day "
-        "WHERE s.day >= $first AND s.day < $past GROUP BY ALL ORDER BY s.day, s.dimension_id",
-        {"first": first, "past": past, "currency": question.currency},
+        "SELECT dimension_id, day, mapped, CAST(COALESCE(SUM(spend), 0) AS BIGINT) AS spend, "
+        "CAST(SUM(impressions) AS BIGINT) AS impressions, CAST(SUM(clicks) AS BIGINT) AS clicks "
+        f"FROM ({SPEND_LINES}) AS lines GROUP BY ALL ORDER BY day, dimension_id",
+        spend_parameters(question),
     )
 
 
-def _noons(days: Any, question: Question) -> Ints:
+# `spend` is NULL where there is no exchange rate.
+SPEND_LINES = f"""
+SELECT s.seq, s.dimension_id, s.day, d.channel <> 'unassigned' AS mapped,
+    {converted("s.amount_minor", "s.currency")} AS spend,
+    COALESCE(s.impressions, 0) AS impressions, COALESCE(s.clicks, 0) AS clicks
+FROM spend AS s JOIN dimensions AS d ON d.dimension_id = s.dimension_id
+LEFT JOIN factors AS f ON f.currency = s.currency AND f.rate_day = s.day
+WHERE s.day >= $first AND s.day < $past
+"""
+
+
+def spend_parameters(question: Question) -> dict[str, Any]:
+    first, past = spend_days(question)
+    return {"first": first, "past": past, "currency": question.currency}
+
+
+def noons(days: Any, question: Question) -> Ints:
     """A moment inside each day of the zone: noon exists on every day, midnight does not."""
     zone = question.period.zone
     known = {
@@ -181,10 +200,13 @@ def _visits(mart: duckdb.DuckDBPyConnection, question: Question) -> dict[str, An
     )
     return fetch_columns(
         mart,
-        f"SELECT dimension_id, {columns} FROM touchpoints WHERE page_views > 0 "
-        f"AND occurred_at >= ? AND occurred_at < ? {'' if fine else 'GROUP BY dimension_id'}",
+        f"SELECT dimension_id, {columns} FROM touchpoints WHERE {VISITED} "
+        f"{'' if fine else 'GROUP BY dimension_id'}",
         [question.period.start_micros, question.period.end_micros],
     )
+
+
+VISITED = "page_views > 0 AND occurred_at >= ? AND occurred_at < ?"
 
 
 def _answer(

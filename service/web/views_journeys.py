@@ -7,6 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.attribution.models import DEFINITIONS
 from service.web import words
 from service.web.asking import Asked
 from service.web.format import Formatter, exact_sum
@@ -79,6 +80,7 @@ def show_journey(request: Request, conversion_id: str) -> Response:
         touchpoints=report["touchpoints"],
         steps=timeline(report, formatter),
         columns=columns,
+        of_all_journeys=DEFINITIONS[question.models[0].name].kind == "population",
         milestones=report["milestones"],
         identifiers=report["identifiers"],
         reason=report["unattributed_reason"],

@@ -177,10 +177,15 @@ REASONS = {
         "No touchpoint is eligible under this model",
         "There are touchpoints, but the model gives weight to none of them.",
     ),
+    "excluded_touchpoints": (
+        "Its touchpoints are excluded",
+        "There are touchpoints, but the configuration leaves all of them out of journeys.",
+    ),
 }
 LEFT_OUT = {
     "bot": "they come from robots",
     "spam": "their referrers are known for false visits",
+    "excluded_by_configuration": "the configuration leaves them out of journeys",
     "refund_without_order": "they are refunds of orders that never arrived",
 }
 KINDS = {

@@ -217,3 +217,64 @@ async def test_late_links_change_the_past(service: Service) -> None:
     )  # fmt: skip
     parted = await service.ask("/v1/attribution", **in_year(2018))
     assert parted["unattributed"]["value"] == 100
+
+
+async def test_a_number_of_a_report_down_to_its_conversions(service: Service) -> None:
+    conversion_id, _ = await a_sale(service, 1995)
+    asked = {**in_year(1995), "model": "linear"}
+    row = by((await service.ask("/v1/roi", **asked))["rows"], "channel")["paid_search"]
+    answer = await service.ask("/v1/explain", cell="channel:paid_search", **asked)
+    assert answer["number"] == answer["sum"] == answer["shown"] == row["revenue"] == 33.34
+    assert (answer["measure"], answer["count"], answer["next"]) == ("revenue", 1, None)
+    (item,) = answer["items"]
+    assert (item["conversion_id"], item["part"], item["whole"]) == (conversion_id, 33.34, 100)
+    (touchpoint,) = item["touchpoints"]
+    assert (touchpoint["weight"], touchpoint["sum_of_weights"]) == (1, 3)
+    assert (touchpoint["credit"], touchpoint["campaign"]) == (33.34, "spring")
+    total = await service.ask("/v1/explain", report="attribution", measure="conversions", **asked)
+    assert (total["number"], total["cell"]["kind"]) == (1, "total")
+
+
+async def test_a_restated_spend_line_and_a_ratio_of_it(service: Service) -> None:
+    line = {"date": "1996-03-01", "source": "google", "medium": "cpc", "campaign": "x",
+            "currency": "EUR", "clicks": 4}  # fmt: skip
+    await service.tell(
+        {**line, "amount": "20.00", "stated_at": "1996-03-02T06:00:00Z"}, path="/v1/spend"
+    )
+    await service.tell(
+        {**line, "amount": "25.00", "stated_at": "1996-03-03T06:00:00Z"}, path="/v1/spend"
+    )
+    asked = {**in_year(1996), "cell": "channel:paid_search"}
+    spend = await service.ask("/v1/explain", measure="spend", **asked)
+    (item,) = spend["items"]
+    assert (spend["number"], item["part"], item["statements"], item["restated"]) == (
+        25,
+        25,
+        2,
+        True,
+    )
+    roas = await service.ask("/v1/explain", measure="roas", **asked)
+    assert roas["number"] == 0
+    above, below = roas["terms"]
+    assert (above["measure"], above["number"]) == ("revenue", 0)
+    assert (below["measure"], below["number"]) == ("spend", 25)
+    followed = await service.client.get(below["href"], headers=service.bearer("read"))
+    assert followed.json()["number"] == 25
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "code"),
+    [
+        ({"cell": "channel:nowhere"}, 404, "no_such_cell"),
+        ({"cell": "nonsense"}, 422, "bad_cell"),
+        ({"cell": "day:1995-03-01", "group_by": "channel"}, 422, "bad_cell"),
+        ({"measure": "happiness"}, 422, "unknown_value"),
+        ({"report": "funnel"}, 422, "unknown_value"),
+        ({"cursor": "x"}, 422, "bad_cursor"),
+    ],
+)
+async def test_what_cannot_be_explained(
+    service: Service, asked: Json, status: int, code: str
+) -> None:
+    response = await service.get("/v1/explain", **in_year(1995), **asked)
+    assert (response.status_code, response.json()["code"]) == (status, code)

@@ -122,6 +122,14 @@ async def test_secrets_are_shown_to_nobody(
     assert key not in keys.text
 
 
+async def test_a_hidden_secret_is_no_secret(fresh: Service) -> None:
+    """Options that were copied from a list would otherwise be signed by a word that all can read."""
+    asked = {"kind": "webhook", "source": "crm", "options": {**DEALS, "secret": "hidden"}}
+    answer = await fresh.post(asked, "/v1/hooks")
+    assert (answer.status_code, answer.json()["field"]) == (422, "options.secret")
+    assert (await fresh.get("/v1/hooks")).json()["items"] == []
+
+
 async def test_a_forged_request_is_refused_and_counted(fresh: Service) -> None:
     hook = await made(fresh, "crm", signature_header="X-Signature", secret="a secret")
     body = orjson.dumps(change("h4"))

@@ -1,6 +1,7 @@
 """Links over HTTP: registered, followed, ended; and a pixel that answers the same to everybody."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from service.cli import app as commands
 from service.collect.wire import GIF
 from service.kit.errors import Conflict, Overloaded
 from service.ledger.links import LinkRing, create_link, end_link, list_links
-from tests.api.harness import NOW, Service
+from tests.api.harness import NOW, Service, running
 
 pytestmark = pytest.mark.anyio
 TARGET = "https://example.com/spring"
@@ -99,6 +100,43 @@ async def test_what_is_no_code_at_all(service: Service, address: str) -> None:
     answer = await service.client.get(f"http://test{address}")
     assert answer.status_code == 404
     assert "location" not in answer.headers
+
+
+async def kept(service: Service) -> str:
+    with service.parts.engine.connect() as connection:
+        return repr(connection.exec_driver_sql("SELECT payload FROM facts").fetchall())
+
+
+@pytest.mark.parametrize(
+    ("policy", "said", "query", "declined"),
+    [
+        ("honour", {}, "", False),
+        ("honour", {"sec-gpc": "1"}, "", True),
+        ("honour", {"dnt": "1"}, "", True),
+        ("honour", {}, "?gdpr=1&gdpr_consent=", True),
+        ("require", {}, "", True),
+        ("ignore", {"sec-gpc": "1"}, "", False),
+    ],
+)
+async def test_who_declined_follows_a_link_as_nobody(
+    tmp_path: Path, policy: Any, said: dict[str, str], query: str, declined: bool
+) -> None:
+    async with running(tmp_path, consent=policy) as service:
+        await register(service, code="p-9", carry_click=True)
+        answer = await service.client.get(f"/r/p-9{query}", headers={**BROWSER, **said})
+        assert answer.status_code == 302
+        assert await touches(service, "posters") == 1
+        assert ("unlinked:" in await kept(service)) is declined
+        assert ("anonymous_id:" in await kept(service)) is not declined
+
+
+async def test_the_deployments_own_spam_is_flagged_of_links_too(tmp_path: Path) -> None:
+    hosts = tmp_path / "spam.txt"
+    hosts.write_text("spam.example")
+    async with running(tmp_path, spam_referrers=hosts) as service:
+        await register(service, code="p-9")
+        await service.client.get("/r/p-9", headers={**BROWSER, "referer": "https://spam.example/x"})
+        assert '"spam":true' in await kept(service)
 
 
 async def test_what_looks_and_does_not_come_is_not_counted(fresh: Service) -> None:

@@ -7,12 +7,13 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import update
 
 from service.outbound.destinations import find_destination
-from service.outbound.outbox import list_rows, open_rows, refresh, statement_of
+from service.outbound.outbox import OUTBOX, list_rows, open_rows, refresh, statement_of
 from service.outbound.platforms.meta import event_of
-from service.outbound.push import Postman, push, wait_after
-from tests.api.harness import Json, Service, event, order, page, running
+from service.outbound.push import MAX_ATTEMPTS, Postman, push, wait_after
+from tests.api.harness import Json, Service, deal, event, order, page, running
 
 pytestmark = pytest.mark.anyio
 META = {
@@ -61,6 +62,12 @@ def fails(status: int, code: int, **more: Any) -> httpx.Response:
     return httpx.Response(status, json={"error": fault})
 
 
+def changed(service: Service) -> None:
+    """The outbox follows what is true now."""
+    told = find_destination(service.parts.engine, "meta").model_copy(update={"currency": "USD"})
+    refresh(service.parts.engine, service.parts.desk, told, "USD", service.clock())
+
+
 async def three_sales(service: Service) -> None:
     agreed = {"consent": "granted"}
     await service.tell(
@@ -73,8 +80,7 @@ async def three_sales(service: Service) -> None:
         *(order(f"m{n}", f"2026-03-30T1{n}:00:00Z", "99.50", "USD", id=f"O{n}") for n in (1, 2, 3)),
     )  # fmt: skip
     await service.ask("/v1/roi")
-    told = find_destination(service.parts.engine, "meta").model_copy(update={"currency": "USD"})
-    refresh(service.parts.engine, service.parts.desk, told, "USD", service.clock())
+    changed(service)
 
 
 def pushed(service: Service, graph: Graph) -> dict[str, int]:
@@ -151,6 +157,9 @@ async def test_one_bad_event_keeps_no_other_back(service: Service) -> None:
         pytest.param(lambda body: fails(500, 2), id="500"),
         pytest.param(lambda body: fails(400, 4), id="too many calls"),
         pytest.param(lambda body: httpx.Response(429, json={"error": {"code": 80004}}), id="429"),
+        pytest.param(lambda body: fails(401, 190), id="the token has expired"),
+        pytest.param(lambda body: fails(403, 200), id="the token may not"),
+        pytest.param(lambda body: fails(400, 100, error_subcode=33), id="no such pixel"),
         pytest.param(lambda body: httpx.Response(200, text="<html>"), id="garbage"),
         pytest.param(lambda body: httpx.Response(200, json=[1]), id="no object"),
         pytest.param(lambda body: httpx.Response(200, json={"events_received": 1}), id="too few"),
@@ -162,6 +171,7 @@ async def test_what_cannot_be_taken_now_is_sent_again_with_the_same_ids(
     await three_sales(service)
     failing = Graph(failure)
     assert pushed(service, failing) == {"sent": 3}
+    assert len(failing.requests) == 1
     assert pushed(service, failing) == {}, "not due yet"
     service.clock.now += wait_after(1)
     graph = Graph(takes)
@@ -178,6 +188,54 @@ async def test_a_lost_connection_is_tried_again(service: Service) -> None:
 
     assert pushed(service, Graph(answer)) == {"sent": 3}
     assert rows(service)["won:order:O1"] == ("sent", "Meta cannot be reached: ConnectTimeout")
+
+
+async def test_what_changes_before_meta_took_it_is_told_as_it_is_now(service: Service) -> None:
+    worth = {"id": "D1", "amount": "7.00", "currency": "USD"}
+    await service.tell(deal("m3", "2026-03-30T09:00:00Z", "won", **worth))
+    await three_sales(service)
+    assert pushed(service, Graph(lambda body: fails(500, 2))) == {"sent": 4}
+    await service.tell(
+        order("m1", "2026-03-30T12:00:00Z", "120.00", "USD", id="O1", status="updated"),
+        deal("m3", "2026-03-30T13:00:00Z", "lost", id="D1"),
+    )
+    await service.ask("/v1/roi")
+    changed(service)
+    assert rows(service)["won:deal:D1"][0] == "withdrawn"
+    service.clock.now += wait_after(1)
+    graph = Graph(takes)
+    assert pushed(service, graph) == {"accepted": 3}
+    values = {e["event_id"]: e["custom_data"]["value"] for b in graph.bodies for e in b["data"]}
+    assert values == {"won:order:O1": 120.0, "won:order:O2": 99.5, "won:order:O3": 99.5}
+
+
+async def test_a_new_row_has_all_its_attempts_beside_an_old_one(service: Service) -> None:
+    await three_sales(service)
+    with service.parts.engine.begin() as connection:
+        old = OUTBOX.c.order_id == "won:order:O1"
+        connection.execute(update(OUTBOX).where(old).values(attempts=MAX_ATTEMPTS - 1))
+    assert pushed(service, Graph(lambda body: fails(500, 2))) == {"rejected": 1, "sent": 2}
+    assert rows(service)["won:order:O2"][0] == "sent"
+
+
+async def test_an_answer_that_quotes_the_token_is_kept_without_it(service: Service) -> None:
+    await three_sales(service)
+    pushed(service, Graph(lambda body: fails(400, 190, message="Malformed token EAAB-secret")))
+    assert rows(service)["won:order:O1"] == ("sent", "190: Malformed token …")
+
+
+async def test_an_answer_that_makes_no_sense_breaks_nothing(service: Service) -> None:
+    await three_sales(service)
+    graph = Graph(lambda body: httpx.Response(400, json={"error": {"code": [], "message": {}}}))
+    assert pushed(service, graph) == {"rejected": 3}
+
+
+async def test_an_address_that_is_none_is_said_so(service: Service) -> None:
+    await three_sales(service)
+    wrong = {"account": "1\n2"}
+    told = find_destination(service.parts.engine, "meta").model_copy(update=wrong)
+    push(service.parts.engine, told, Graph(takes), service.clock())
+    assert rows(service)["won:order:O1"] == ("sent", "Meta cannot be reached: InvalidURL")
 
 
 async def test_the_postman_goes_round_by_himself(service: Service) -> None:

@@ -136,6 +136,15 @@ def test_a_lost_deal_says_why() -> None:
     assert "reason" not in only(sent(form(leads_status=[lead(status=143, loss_reason_id=0)])))
 
 
+def test_numbers_that_end_in_noughts_are_kept_whole() -> None:
+    lost = only(sent(form(leads_status=[lead(status=143, loss_reason_id=10)])))
+    assert lost["deal"]["reason"] == "10"
+    (main, *_) = facts_of(
+        sent(form(contacts_add=[{**contact(), "linked_company_id": "500"}]))
+    ).values()
+    assert main["account"] == {"id": "500"}
+
+
 def test_a_status_without_meaning_waits_with_the_whole_change() -> None:
     batch = sent(form(leads_status=[lead(status=555), lead(6)]))
     assert refusals_of(batch) == [(0, "unmapped_stage", "stages")]
@@ -229,7 +238,7 @@ def test_fields_by_name_number_and_code() -> None:
     people = ["anonymous_id:a-1", "crm_lead_id:5", "ga_client_id:111.222"]
     assert sorted(deal["identifiers"]) == people
     assert touch["type"] == "touch"
-    assert sorted(touch["identifiers"]) == sorted([*people, "click:gclid:Cj0"])
+    assert sorted(touch["identifiers"]) == ["click:gclid:Cj0", "crm_lead_id:5"]
     assert touch["click_ids"] == {"gclid": "Cj0"}
     assert touch["touch"] == {
         "kind": "click", "source": "google", "medium": "cpc", "clicks": "gclid",
@@ -263,6 +272,24 @@ def test_unsorted_requests_are_leads() -> None:
     }  # fmt: skip
     bare = {"uid": "u-2", "lead_id": 13, "created_at": SECONDS}
     assert only(sent(form(unsorted_add=[bare])))["lead"]["id"] == "13"
+
+
+def test_a_request_that_becomes_a_deal_was_brought_by_one_touch(
+    ledger: Callable[[], Engine],
+) -> None:
+    custom = [field(302, "utm", "google", code="UTM_SOURCE")]
+    contacts = [{"id": 40, "custom_fields": [field(2, "E", "b@x.org", code="EMAIL")]}]
+    request = {
+        "uid": "u-1", "lead_id": 5, "created_at": SECONDS - 3600,
+        "data": {"leads": [{"id": 5, "custom_fields": custom}], "contacts": contacts},
+    }  # fmt: skip
+    told = [
+        sent(form(unsorted_add=[request])),
+        sent(form(leads_status=[lead(custom_fields=custom)])),
+    ]
+    for batches in (told, told[::-1]):
+        won = [row for row in conversions(ledger(), batches) if row[0] == "won:deal:5"]
+        assert [row[5] for row in won] == [1]
 
 
 def test_a_declined_request_is_rejected_and_a_taken_one_is_no_news() -> None:

@@ -317,6 +317,20 @@ def test_a_number_that_ends_in_noughts(portal: Portal) -> None:
     assert fetched(portal)["contact"]["EMAIL"] == [{"VALUE": "b@x.io"}]
 
 
+def test_references_that_end_in_noughts_are_kept_whole() -> None:
+    """Nor is one taken for another: 10 is not 1."""
+    numbers = {"CONTACT_ID": "120", "LEAD_ID": "50", "COMPANY_ID": "900", "UTM_SOURCE": None}
+    message = {**deal(**numbers), "contacts": ["120", "12"]}
+    whole = list(facts_of(read(message)).values())[1]
+    assert whole["deal"]["lead_id"] == "50"
+    assert whole["deal"]["contacts"] == [["crm_contact_id:12"]]
+    assert whole["account"] == {"id": "900"}
+    assert "crm_contact_id:120" in whole["identifiers"]
+    lead = {"entity": "lead", "id": "123", "record": {**LEAD, "CONTACT_ID": "70"}}
+    (fact,) = facts_of(read(lead)).values()
+    assert "crm_contact_id:70" in fact["identifiers"]
+
+
 @pytest.mark.parametrize("nobody", ["0", "", None, "x", [], {"a": 1}])
 def test_a_deal_of_nobody(portal: Portal, nobody: Any) -> None:
     portal.objects["crm.deal.get", 410] = {**DEAL, "CONTACT_ID": nobody}

@@ -109,7 +109,12 @@ def test_who_it_was() -> None:
         "login",
         user_id="u1",
         user_data={"sha256_email_address": [hashed], "sha256_phone_number": "b" * 64},
-        user_properties={"plan": {"value": "pro"}, "odd": 7},
+        user_properties={
+            "plan": {"value": "pro"},
+            "odd": 7,
+            "email": {"value": "ann@example.com"},
+            "login": {"value": "ann@example.com"},
+        },
     )
     email = READER.read("google_email_sha256", "a" * 64)
     phone = READER.read("phone_sha256", "b" * 64)

@@ -234,6 +234,22 @@ def test_the_same_hit_sent_again() -> None:
     assert ids({"token_auth": "x", "rand": "7"}) == ids({"rand": "7"})
 
 
+def test_a_hit_with_a_number_of_its_own_is_the_same_whoever_passes_it_on() -> None:
+    """On another day the visitor without cookies is another, in another bulk the place; a hit that
+    names its visitor is neither's."""
+    hits = [{"rand": "1"}, {"rand": "2", "cip": "198.51.100.7"}, {"cdt": "2026-03-01 11:00:00"}]
+
+    def ids(*of: Any, headers: Any = None, at: Any = RECEIVED) -> list[str]:
+        body = {"requests": [f"?{urlencode({**HIT, **hit})}" for hit in of]}
+        batch = send("matomo", call("/matomo.php", body, headers=headers, received_at=at))
+        return [fact.fact_id for fact in batch.facts]
+
+    first, tomorrow = ids(*hits), RECEIVED + timedelta(days=1)
+    assert ids(*hits, headers=CHROME, at=tomorrow) == first
+    assert ids(hits[1], at=tomorrow) + ids(hits[0], at=tomorrow) == [first[1], first[0]]
+    assert ids({**hits[0], "_id": ID[::-1]}) != first[:1]
+
+
 def test_hits_of_a_bulk_are_told_apart_and_again_the_same() -> None:
     first, again = send("matomo", bulk({}, {})), send("matomo", bulk({}, {}))
     assert len({fact.fact_id for fact in first.facts}) == 2

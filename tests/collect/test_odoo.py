@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from service.kit.errors import BadRequest
 from service.ledger.append import Batch
+from service.ledger.quarantine import count_open
 from tests.collect.hooked import conversions, facts_of, posted, refusals_of
 
 OPTIONS: dict[str, Any] = {
@@ -149,6 +150,22 @@ def test_reopened_won_again_and_changed_after(ledger: Callable[[], Engine]) -> N
         ("opportunity:deal:7", 1_772_355_600, "won", 10, "EUR"),
         ("won:deal:7", 1_772_355_720, "won", 10, "EUR"),
     ]
+
+
+def test_a_lead_that_becomes_an_opportunity_was_brought_by_one_touch(
+    ledger: Callable[[], Engine],
+) -> None:
+    """In any order, and though its address was put right meanwhile."""
+    told = [
+        sent(type="lead", won_status=False, write_date="2026-02-21 09:00:00"),
+        sent(won_status="pending", write_date="2026-02-22 09:00:00", email_from="ann@example.org"),
+        sent(),
+    ]
+    for batches in (told, told[::-1]):
+        engine = ledger()
+        rows = conversions(engine, batches)
+        assert {(row[0], row[5]) for row in rows if row[0].startswith("won")} == {("won:deal:7", 1)}
+        assert count_open(engine) == {}
 
 
 @pytest.mark.parametrize(

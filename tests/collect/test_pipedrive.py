@@ -163,6 +163,21 @@ def test_what_cannot_be_read_is_named() -> None:
         assert ignored(batch) == 1
 
 
+def test_a_change_long_after_the_end_does_not_date_it(ledger: Callable[[], Engine]) -> None:
+    """Whether or not the hook was there when the deal was won, in any order."""
+    ended = deal("won", won_time="2026-01-20 10:00:00")
+    told = [posted("pipedrive", change(day, {**ended, "value": 1000 + day})) for day in (3, 9)]
+    for batches in (told, told[::-1], told[1:]):
+        won = conversions(ledger(), batches)[-1]
+        assert won[:4] == ("won:deal:7", 1_768_903_200, "won", 100900)
+    lost = deal("lost", lost_time="2026-01-21T10:00:00Z", won_time=None)
+    batch = posted("pipedrive", change(3, lost))
+    assert [f.occurred_at // 10**6 for f in batch.facts] == [1_768_989_600, 1_770_112_800]
+    assert [f["deal"]["stage"] for f in facts_of(batch).values()] == ["lost", "lost"]
+    opened = posted("pipedrive", change(3, deal(won_time="2026-01-20 10:00:00")))
+    assert len(opened.facts) == 1
+
+
 def test_the_password() -> None:
     options = {"user": "user", "password": "password"}
     assert posted("pipedrive", change(3, deal()), options, authorization=BASIC).facts

@@ -3,6 +3,7 @@
 import tomllib
 from datetime import timedelta
 from pathlib import Path
+from time import process_time
 from typing import Any
 from urllib.parse import urlencode
 
@@ -135,6 +136,13 @@ def test_amounts_may_be_rounded(written: str, minor: int) -> None:
     assert refusal.code == "bad_amount"
 
 
+def test_an_amount_of_a_million_digits_is_refused_at_once() -> None:
+    begun = process_time()
+    (refusal,) = sent({"round_amounts": True}, tid="T", payout="1e99999").refused
+    assert refusal.code == "bad_amount"
+    assert process_time() - begun < 0.1
+
+
 @pytest.mark.parametrize(
     ("written", "options", "seconds"),
     [
@@ -149,6 +157,18 @@ def test_times(written: str, options: dict[str, Any], seconds: float) -> None:
     (fact,) = sent(options, tid="T", date=written).facts
     assert fact.occurred_at == round(seconds * 10**6)
     assert "claimed_at" not in fact.payload
+
+
+@pytest.mark.parametrize("form", ["s", "ms", "us"])
+def test_a_number_too_large_to_write_out_costs_no_time(form: str) -> None:
+    """Each of them used to keep the whole process busy for half a minute."""
+    options = {"time": form, "round_amounts": True}
+    begun = process_time()
+    for fields in ({"date": "1e999990"}, {"payout": "1e999990"}, {"payout": "1e-999990"}):
+        sent(options, tid="T", **fields)
+    (refusal,) = sent(options, tid="T", date="1e999990").refused
+    assert (refusal.code, refusal.field) == ("bad_timestamp", "time")
+    assert process_time() - begun < 1
 
 
 def test_the_same_words_again_are_one_postback() -> None:

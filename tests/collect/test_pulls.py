@@ -225,6 +225,24 @@ def test_meta_is_read_page_by_page(world: World) -> None:
     assert ("after" in first.query, second.query["after"]) == (False, "cursor-1")
 
 
+def test_ad_sets_of_one_name_are_one_line(world: World) -> None:
+    """Also where they cost the same: a line is no duplicate of its neighbour."""
+    meta(world)
+    row = {"account_id": "77", "account_currency": "USD", "campaign_id": "1", "impressions": "10",
+           "date_start": "2026-03-01", "date_stop": "2026-03-01", "inline_link_clicks": "2"}  # fmt: skip
+    rows = [
+        {**row, "adset_name": name, "spend": spend}
+        for name, spend in (("Broad", "10.00"), ("Broad", "2.50"), ("Broad", "2.50"), ("Old", "1"))
+    ]
+    world.platform.on(INSIGHTS, Answer(body={"data": rows}))
+    receipt = world.run("meta_ads", level="adset")
+    assert (receipt["accepted"], receipt["rejected"]) == (2, 0)
+    said = stated_spend(world.engine, 1, "2026-03-01", "2026-03-01").values()
+    lines = {one["spend"]["ad_group"]: one["spend"] for one in said}
+    found = {n: (s["amount_minor"], s["impressions"], s["clicks"]) for n, s in lines.items()}
+    assert found == {"Broad": (1500, 30, 6), "Old": (100, 10, 2)}
+
+
 def test_direct_is_asked_until_the_report_is_made(world: World) -> None:
     world.platform.on(
         DIRECT,

@@ -108,6 +108,9 @@ def test_a_won_opportunity() -> None:
         ({"IsWon": None, "IsClosed": None, "StageName": "closed won"}, "won"),
         ({"IsWon": None, "IsClosed": None, "StageName": "Proposal"}, "opportunity"),
         ({"IsWon": "false", "IsClosed": "true", "StageName": "Proposal"}, "opportunity"),
+        ({"StageName": None}, "won"),
+        ({"StageName": None, "IsWon": "false"}, "lost"),
+        ({"StageName": None, "IsWon": None, "IsClosed": "false"}, "opportunity"),
     ],
 )
 def test_stages(fields: dict[str, Any], stage: str) -> None:

@@ -1,7 +1,7 @@
 """What each type of Segment message becomes."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -35,6 +35,21 @@ def refusal(message: dict[str, Any], kind: str = "page") -> tuple[str, str]:
     (only,) = batch.refused
     assert only.fact_id == message.get("messageId", "m1")
     return only.code, only.field
+
+
+def test_without_id_and_moment_the_same_is_done_again_on_another_day() -> None:
+    said = {**WHO, "event": "Played"}
+
+    def name(message: dict[str, Any], later: timedelta) -> str:
+        request = call("/v1/track", message, received_at=RECEIVED + later)
+        return send("segment", request).facts[0].fact_id
+
+    said.pop("timestamp", None)
+    assert name(said, timedelta(minutes=1)) == name(said, timedelta(0))
+    assert name(said, timedelta(days=1)) != name(said, timedelta(0))
+    for moment in ("timestamp", "originalTimestamp"):
+        timed = {**said, moment: "2026-03-01T10:00:00Z"}
+        assert name(timed, timedelta(days=1)) == name(timed, timedelta(0))
 
 
 # Pages, screens, campaigns

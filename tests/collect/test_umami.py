@@ -170,6 +170,16 @@ def test_the_same_message_sent_again() -> None:
     assert send("umami", cached).facts[0].fact_id == first.fact_id
 
 
+def test_a_message_with_a_moment_and_a_user_is_the_same_on_another_day() -> None:
+    timed = {"id": "u-1", "timestamp": 1772359200}
+    first = send("umami", posted(timed)).facts[0].fact_id
+    assert (
+        send("umami", posted(timed, received_at=RECEIVED + timedelta(days=1))).facts[0].fact_id
+        == first
+    )
+    assert send("umami", posted({**timed, "id": "u-2"})).facts[0].fact_id != first
+
+
 def test_the_session_is_the_visitors_and_tells_nothing() -> None:
     mine, again, other = (
         orjson.loads(answer(posted(headers={**BROWSER, "User-Agent": agent}), Receipt(1)).body)

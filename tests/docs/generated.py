@@ -43,13 +43,17 @@ def _section(model: dict[str, Any]) -> list[str]:
     parts = [
         f"### {model['title']}",
         f"`{model['name']}`, version {model['version']}{default}. {model['description']}",
-        f"Weights: `{model['formula']}`",
+        f"{'Shares' if model['kind'] == 'population' else 'Weights'}: `{model['formula']}`",
     ]
     if model["parameters"]:
         parts.append(_table("parameter | default | meaning", map(_parameter, model["parameters"])))
     if model["presets"]:
         parts.append(_table("variant | parameters | after", map(_preset, model["presets"])))
     parts.append("\n".join(f"- {case}" for case in model["edge_cases"]))
+    if model["kind"] == "population":
+        head = "example | journeys: conversions and others | conversions of each channel | why"
+        parts.append(_table(head, map(_population_example, model["population_examples"])))
+        return [*parts, f"Source: {_linked(model['source'])}."]
     parts.append(
         _table(
             "example | value | touches, oldest first, and what they get | why",
@@ -95,6 +99,16 @@ def _example(example: dict[str, Any]) -> str:
     lines += [f"(lookback {example['lookback']})"] if example["lookback"] else []
     value = "" if marks else _money(example["value"])
     return f"| `{example['model']}` | {value} | {'<br>'.join(lines)} | {example['note']} |"
+
+
+def _population_example(example: dict[str, Any]) -> str:
+    paths = [
+        f"{' > '.join(path['path'])}: {path['conversions']} and {path['nulls']}"
+        for path in example["paths"]
+    ]
+    credit = [f"{part['channel']}: {part['conversions']:g}" for part in example["credit"]]
+    cells = ("<br>".join(paths), "<br>".join(credit), example["note"])
+    return f"| `{example['model']}` | {' | '.join(cells)} |"
 
 
 def _money(minor: int) -> str:

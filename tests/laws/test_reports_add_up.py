@@ -27,13 +27,15 @@ from tests.laws.laws import law
 from tests.laws.ledgers import RATE_DAYS, Ledger
 from tests.laws.worlds import worlds
 
-MODELS = (
+RULES = (
     *(name for name in KERNELS if name != "custom"),
     "custom:first=1:sql=2:touch2=3",
     "last_paid:fallback=unattributed",
     "linear:unique=true",
     "u_shaped@marketo",
 )
+# Fitted on all journeys: all credit adds up to the total, not each conversion's to its value.
+MODELS = (*RULES, "markov", "markov:null=false", "markov:order=2:transform=exposure")
 EVER = Period(datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC), ZoneInfo("UTC"))
 FIRST_DAY = Period(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC), EVER.zone)
 LOOKBACKS = (timedelta(days=1), timedelta(days=90), None)
@@ -140,11 +142,11 @@ def test_return_on_spend_adds_up(ledger: Ledger, data: st.DataObject) -> None:
 
 @law(sqlite=6, postgres=2)
 def test_the_credits_of_a_conversion_are_its_value(ledger: Ledger, data: st.DataObject) -> None:
-    """Under every model each conversion gives away exactly what it is worth, or nothing with a
+    """Under every rule each conversion gives away exactly what it is worth, or nothing with a
     reason; what is credited where nothing is corrupted fits, and what is corrupted is refused."""
     ledger.send(data.draw(worlds()))
     mart = ledger.rebuilt()
-    question = replace(data.draw(questions), models=parse_models(",".join(MODELS)), filters=())
+    question = replace(data.draw(questions), models=parse_models(",".join(RULES)), filters=())
     with mart.reading() as connection:
         prepare_factors(connection, question.currency, RATE_DAYS)
         loaded = load(connection, question, ["lead", "opportunity", "won"])

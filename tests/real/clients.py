@@ -215,6 +215,9 @@ def visit(browser: Any, url: str, expected: str = "") -> Iterator[Any]:
     try:
         page.goto(url)
         yield page
+    except Exception as error:
+        error.add_note(f"the page's own errors: {wrong}")
+        raise
     finally:
         context.close()
     assert [said for said in wrong if not expected or expected not in said] == []

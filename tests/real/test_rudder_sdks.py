@@ -45,7 +45,7 @@ analytics.identify("user-1", { email: "ann@acme.com" });
 analytics.track("Order Completed", { order_id: "O1", revenue: 99.5, currency: "EUR" });
 analytics.group("acme", { name: "Acme" });
 analytics.track("Played", { minutes: 3 });
-analytics.ready(() => { document.body.dataset.ready = "yes"; });
+analytics.ready(() => { document.documentElement.dataset.ready = "yes"; });
 """
 BUNDLES: dict[str, str] = {}
 
@@ -128,7 +128,7 @@ def test_analytics_js_by_beacon(running: Any, chromium: Any) -> None:
         pages(site(running.url, running.public_key, useBeacon=True)) as shop,
         visit(chromium, shop.url + QUERY) as page,
     ):
-        page.wait_for_selector("body[data-ready]", state="attached")
+        page.wait_for_selector("html[data-ready]", state="attached")
         page.goto(f"{shop.url}/elsewhere")
         running.wait_for(4)
     assert running.outcomes() == {"accepted": 4, "scope_missing": 1}

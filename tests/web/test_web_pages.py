@@ -326,6 +326,12 @@ async def test_each_model_adds_up_to_the_conversion(reader: httpx.AsyncClient) -
     assert "Linear<span" in page
 
 
+async def test_a_model_of_all_journeys_says_that_it_need_not(reader: httpx.AsyncClient) -> None:
+    said = "except Markov: it speaks of all journeys"
+    assert said in (await reader.get("/journeys/deal%3AD1%3Awon?model=markov")).text
+    assert said not in (await reader.get("/journeys/deal%3AD1%3Awon?model=linear")).text
+
+
 async def test_an_unattributed_conversion_says_why(reader: httpx.AsyncClient, desk: Any) -> None:
     desk.touches, desk.reason = [], "no_person"
     page = (await reader.get("/journeys/deal%3AD1%3Awon")).text

@@ -16,7 +16,7 @@ from service.collect.hooks import HookFormat
 from service.collect.moments import iso_moment
 from service.collect.native import Sender
 from service.collect.people import digest_of, further_of, person_of, undated
-from service.collect.picking import first, mapping, text
+from service.collect.picking import first, mapping, referred, text
 from service.collect.wire import Call, NativeEvent, Reply, reply_text
 from service.kit.errors import BadRequest, Refusal, ThroughlineError, Unavailable
 from service.ledger.append import Receipt
@@ -133,7 +133,7 @@ def _contact(item: Tree, action: str, sender: Sender) -> list[NativeEvent]:
         return []
     contact_id, fields = _id_of(item), _fields(item)
     emails, phones = fields.get("EMAIL", []), fields.get("PHONE", [])
-    company = text(item.get("linked_company_id")).strip("0") or text(item.get("company_id"))
+    company = referred(item.get("linked_company_id")) or referred(item.get("company_id"))
     record = _record(
         item,
         sender,
@@ -141,7 +141,7 @@ def _contact(item: Tree, action: str, sender: Sender) -> list[NativeEvent]:
         object_id=contact_id,
         people=person_of(emails, phones, crm_contact_id=contact_id),
         also=further_of(email=emails, phone=phones),
-        account={"id": company} if company.strip("0") else {},
+        account={"id": company} if company else {},
         custom=_custom(item),
         touch=_touch(_custom(item)),
     )
@@ -269,7 +269,7 @@ def _touch(custom: Mapping[str, str]) -> dict[str, Any]:
 def _loss_reason(item: Tree) -> str:
     node = item.get("loss_reason")
     named = next((mapping(n) for n in in_order(node)), {}) or mapping(node)
-    return text(named.get("name")) or text(item.get("loss_reason_id")).strip("0")
+    return text(named.get("name")) or referred(item.get("loss_reason_id"))
 
 
 def identity(message: Any) -> str:

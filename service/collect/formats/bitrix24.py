@@ -19,7 +19,7 @@ from service.collect.hooks import Errand, HookFormat, HookOptions
 from service.collect.moments import iso_moment
 from service.collect.native import Sender
 from service.collect.people import digest_of, further_of, person_of
-from service.collect.picking import mapping, number_or_text, text
+from service.collect.picking import mapping, number_or_text, referred, text
 from service.collect.schemas import Text
 from service.collect.wire import Call, NativeEvent, Reply, reply_text
 from service.kit.errors import Refusal, Unauthenticated
@@ -134,7 +134,7 @@ def _deal(
 ) -> Iterator[Record]:
     """The stage dated by its own moment, then the deal as a whole by that of its last change."""
     contact = mapping(told.get("contact"))
-    main = number_or_text(fields.get("CONTACT_ID")).strip("0")
+    main = referred(fields.get("CONTACT_ID"))
     contacts = told.get("contacts")
     others = [number_or_text(c) for c in contacts] if isinstance(contacts, list) else []
     linked = [other for other in others if other and other != main]
@@ -149,7 +149,7 @@ def _deal(
         meaning=DEALS.get(text(fields.get("STAGE_SEMANTIC_ID")), ""),
         amount=fields.get("OPPORTUNITY"),
         currency=text(fields.get("CURRENCY_ID")),
-        lead_id=number_or_text(fields.get("LEAD_ID")).strip("0"),
+        lead_id=referred(fields.get("LEAD_ID")),
         people=person,
         linked=[{"crm_contact_id": other} for other in linked],
     )
@@ -175,7 +175,7 @@ def _statuses(stage: str) -> list[str]:
 
 
 def _lead(number: str, fields: Mapping[str, Any]) -> Iterator[Record]:
-    contact = number_or_text(fields.get("CONTACT_ID")).strip("0")
+    contact = referred(fields.get("CONTACT_ID"))
     yield Record(
         **_common("lead", number, fields, {}),
         kind="lead",
@@ -201,7 +201,7 @@ def _common(
     """What every object has, named after its content."""
     digest = digest_of([fields, beside])
     modified, created = text(fields.get(MODIFIED)), text(fields.get(CREATED))
-    company = number_or_text(fields.get("COMPANY_ID")).strip("0")
+    company = referred(fields.get("COMPANY_ID"))
     touch = {name: told for name in TOUCH if (told := text(fields.get(f"UTM_{name.upper()}")))}
     return {
         "event_id": f"{entity}:{number}:{modified}:{digest}",

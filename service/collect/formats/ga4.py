@@ -21,7 +21,8 @@ from service.collect.consent_mode import analytics_consent
 from service.collect.landing import host_of, read_landing
 from service.collect.native import Sender
 from service.collect.picking import MAX_URL, mapping, number_or_text, scalars, text
-from service.collect.segment import encoded
+from service.collect.properties import impersonal
+from service.collect.segment import WINDOW_SECONDS, encoded
 from service.collect.vocabulary import rewrite_track
 from service.collect.wire import (
     Call,
@@ -41,7 +42,6 @@ from service.ledger.append import Receipt
 
 MAX_EVENTS: Final = 25
 MAX_BODY_BYTES: Final = 130_000
-WINDOW_SECONDS: Final = 600
 _IDENTIFIERS: Final = {
     "client_id": "ga_client_id",
     "app_instance_id": "app_instance_id",
@@ -157,7 +157,7 @@ def rewrite(message: Any, index: int, sender: Sender) -> list[NativeEvent]:
     traits = {
         n: mapping(v).get("value") for n, v in mapping(message.get("user_properties")).items()
     }
-    if traits := scalars(traits):
+    if traits := impersonal(scalars(traits)):
         event["segment"] = traits
     return [{**event, **_part(name, params, people, index, sender)}]
 
@@ -189,7 +189,7 @@ def _address(params: Mapping[str, Any]) -> str:
     url = text(params.get("page_location"), MAX_URL)
     click = text(params.get("gclid"))
     if url and click and "gclid=" not in url and len(url) + len(click) < MAX_URL - 10:
-        url += ("&" if "?" in url else "?") + f"gclid={quote(click, safe='')}"
+        url += ("&" if "?" in url else "?") + f"gclid={quote(click, safe='', errors='replace')}"
     return url
 
 
@@ -223,7 +223,9 @@ def _moment(message: Mapping[str, Any], sender: Sender) -> str:
 def _digest(message: Mapping[str, Any], received_at: datetime) -> str:
     """Names the event by what it says, and where that could be said twice by when it came."""
     said = {name: value for name, value in message.items() if name != "user_agent"}
-    if not (message.get("timestamp_micros") or any(message.get("place", ()))):
+    place = message.get("place")
+    placed = isinstance(place, list) and any(place)
+    if not (message.get("timestamp_micros") or placed):
         said["window"] = int(received_at.timestamp()) // WINDOW_SECONDS
     return blake2b(encoded(said), digest_size=16).hexdigest()
 

@@ -101,8 +101,20 @@ def _whole(hit: Any, call: Call, place: int) -> Any:
     whole["visitor"] = cookieless(call, site, agent)
     address = text(hit.get("cip"), 100)
     whole["stated_visitor"] = cookieless(call, site, agent, address) if address else ""
-    known = any(kept.get(name) not in (None, "") for name in _ONCE)
-    return {**whole, "id": content_id((whole, place), None if known else call.received_at)}
+    return {**whole, "id": _id_of(whole, call, place)}
+
+
+def _id_of(whole: Mapping[str, Any], call: Call, place: int) -> str:
+    """Names a hit by what it says; the visitor without cookies, another one tomorrow, is a part of
+    that only where the hit names nobody, its place in a bulk where it has no number of its own."""
+    hit = whole["hit"]
+    said: list[Any] = [hit]
+    if not any(number_or_text(hit.get(name)) for name in ("uid", "cid", "_id")):
+        said += [whole["visitor"], whole["stated_visitor"]]
+    if not number_or_text(hit.get("rand")):
+        said.append(place)
+    known = any(hit.get(name) not in (None, "") for name in _ONCE)
+    return content_id(said, None if known else call.received_at)
 
 
 def answer(call: Call, receipt: Receipt) -> Reply:

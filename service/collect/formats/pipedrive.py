@@ -6,7 +6,7 @@ one here by their addresses. A lead that becomes a deal is deleted, too: that sa
 Source: Pipedrive's guide for webhooks v2.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from pydantic import Field
@@ -68,7 +68,8 @@ def read(message: Any, _: int, sender: Sender) -> list[NativeEvent]:
     name = f"{meta['entity']}:{object_id}:{number_or_text(meta.get('id'), 60) or moment}"
     common = {"event_id": name, "occurred_at": moment, "object_id": object_id}
     record = reader(data, action == "delete", common)
-    return events_of(record, sender) if record else []
+    records = [*_end(record, data), record] if record else []
+    return [event for found in records for event in events_of(found, sender)]
 
 
 def _deal(data: Mapping[str, Any], deleted: bool, common: dict[str, Any]) -> Record:
@@ -88,6 +89,22 @@ def _deal(data: Mapping[str, Any], deleted: bool, common: dict[str, Any]) -> Rec
         **_belonging(data, deleted),
         **common,
     )
+
+
+def _end(record: Record, data: Mapping[str, Any]) -> Iterator[Record]:
+    """That a deal was won or lost, dated by its own moment: what is changed afterwards is told with
+    the same status and a later one."""
+    status = record.statuses[0] if record.kind == "deal" and record.statuses else ""
+    if status in ("won", "lost") and (ended := data.get(f"{status}_time")):
+        moment = iso_moment(ended, f"data.{status}_time", UTC)
+        yield Record(
+            event_id=f"deal:{record.object_id}:{status}:{moment}",
+            occurred_at=moment,
+            kind="deal",
+            object_id=record.object_id,
+            statuses=record.statuses,
+            meaning=record.meaning,
+        )
 
 
 def _lead(data: Mapping[str, Any], deleted: bool, common: dict[str, Any]) -> Record | None:

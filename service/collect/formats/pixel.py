@@ -14,6 +14,7 @@ from service.collect.bots import is_bot
 from service.collect.channels.values import clean_value
 from service.collect.landing import host_of
 from service.collect.native import DIMENSIONS, Sender
+from service.collect.picking import mapping, text
 from service.collect.wire import Call, Endpoint, Format, NativeEvent, public_key, reply_gif
 from service.kit.errors import Refusal
 
@@ -30,7 +31,7 @@ def messages(call: Call) -> list[Any]:
 
     Parameters whose macros were not filled in count as missing.
     """
-    said = {name: value for name, text in call.asked.items() if (value := clean_value(text, 1_000))}
+    said = {name: kept for name, value in call.asked.items() if (kept := clean_value(value, 1_000))}
     message: dict[str, Any] = {
         n: said[n] for n in (*DIMENSIONS, "kind", "id", "email_id") if n in said
     }
@@ -65,11 +66,12 @@ def _agent(agent: str) -> str:
 
 def rewrite(message: Any, _: int, sender: Sender) -> list[NativeEvent]:
     """A touch of the kind. Raises Refusal."""
-    kind = message.get("kind", "impression")
+    given = mapping(message)
+    kind, recipient = given.get("kind", "impression"), mapping(given.get("recipient"))
     if kind not in KINDS:
         raise Refusal("unknown_value", "kind", f"a pixel's kind is {' or '.join(KINDS)}")
-    people = message["recipient"] or {"anonymous_id": message.get("visitor")}
-    if kind == "email_open" and not message["recipient"]:
+    people = recipient or {"anonymous_id": given.get("visitor")}
+    if kind == "email_open" and not recipient:
         raise Refusal(
             "missing_identifiers",
             "user_id",
@@ -82,27 +84,28 @@ def rewrite(message: Any, _: int, sender: Sender) -> list[NativeEvent]:
                 name,
                 "an e-mail address in an address ends in logs: send a user id, or email_sha256",
             )
-    people = {n: v.lower() if n == "email_sha256" else v for n, v in people.items()}
+    if "email_sha256" in people:
+        people = {**people, "email_sha256": text(people["email_sha256"]).lower()}
     if not _SHA256.fullmatch(people.get("email_sha256", "0" * 64)):
         raise Refusal(
             "bad_identifier",
             "email_sha256",
             "this is no SHA-256: hash the trimmed, lower-case address, and write 64 hex digits",
         )
-    touch = {"kind": kind, **{n: message[n] for n in DIMENSIONS if n in message}}
+    touch = {"kind": kind, **{n: given[n] for n in DIMENSIONS if n in given}}
     if kind == "email_open":
         touch.setdefault("medium", "email")
-    if "referrer" in message and kind == "impression":
-        touch["referrer"] = message["referrer"]
+    if "referrer" in given and kind == "impression":
+        touch["referrer"] = given["referrer"]
     return [
         {
-            "id": message["id"],
+            "id": given.get("id"),
             "type": "touch",
             "occurred_at": sender.received_at.isoformat(),
             "claimed_at": "",
             "identifiers": people,
             "touch": touch,
-            "context": {"user_agent": _agent(message["agent"])},
+            "context": {"user_agent": _agent(text(given.get("agent"), 2_000))},
         }
     ]
 
@@ -147,5 +150,5 @@ FORMAT = Format(
         "touch.campaign": "campaign",
         "identifiers": "user_id",
     },
-    identity=lambda message: message.get("id", "") if isinstance(message, dict) else "",
+    identity=lambda message: text(mapping(message).get("id")),
 )

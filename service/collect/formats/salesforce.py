@@ -117,7 +117,7 @@ def rewrite(message: Any, _: int, sender: Sender) -> list[NativeEvent]:
 
 
 def _opportunity(name: str, fields: Mapping[str, Any], sender: Sender) -> Iterator[Record]:
-    contact = text(fields.get("ContactId"))
+    contact, meaning = text(fields.get("ContactId")), _meaning(fields)
     yield Record(
         event_id=name,
         kind="deal",
@@ -125,8 +125,9 @@ def _opportunity(name: str, fields: Mapping[str, Any], sender: Sender) -> Iterat
         object_id=_id_of(fields),
         occurred_at=_moment(fields, sender),
         created_at=_optional_moment(fields, "CreatedDate", sender),
-        statuses=_status(fields, "StageName"),
-        meaning=_meaning(fields),
+        # The flags say enough where the message leaves the name of the stage out.
+        statuses=_status(fields, "StageName") or [meaning] * bool(meaning),
+        meaning=meaning,
         reason=text(fields.get(sender.options.reason_field)),
         amount=plain_amount(fields.get("Amount")),
         currency=text(fields.get("CurrencyIsoCode")),

@@ -100,7 +100,7 @@ def rewrite(event: Any, index: int, sender: Sender) -> list[NativeEvent]:
     """The native event of one tracker event. Raises Refusal."""
     if not isinstance(event, dict):
         raise Refusal("not_an_object", "", "an event is a JSON object with `e` and `eid`")
-    kind = event.get("e")
+    kind = text(event.get("e"))
     if kind not in _KINDS:
         raise Refusal("unknown_value", "e", f"an event is one of {', '.join(sorted(_KINDS))}")
     people = {

@@ -106,7 +106,10 @@ def _whole(given: Any, call: Call, place: int) -> Any:
     whole["visitor"] = cookieless(call, site, agent, text(payload.get("ip"), 100))
     whole["stated_visitor"] = cookieless(call, site, agent, forwarded_for(call))
     timed = payload.get("timestamp") is not None
-    return {**whole, "id": content_id((whole, place), None if timed else call.received_at)}
+    # The visitor without cookies is another one tomorrow: who is named is known without him.
+    named = timed and number_or_text(kept.get("id"))
+    said = {"type": whole["type"], "payload": kept} if named else whole
+    return {**whole, "id": content_id((said, place), None if timed else call.received_at)}
 
 
 def rewrite(message: Any, index: int, sender: Sender) -> list[NativeEvent]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from random import random
 from typing import Any
 
@@ -44,6 +45,7 @@ MOST_DAYS = 31
 
 FACTS_AT_ONCE = 2_000
 SOONEST = timedelta(minutes=1)
+FIGURES = ("amount", "impressions", "clicks")
 Window = tuple[date, date]
 
 
@@ -183,7 +185,7 @@ class _Run:
             self._puller.reader,
         )
         _check(items, options, first, last)
-        batch = collect_spend(items, sender, self._puller.max_event_bytes)
+        batch = collect_spend(_summed(items), sender, self._puller.max_event_bytes)
         gone = self._withdrawn(batch.facts, first, last)
         self._totals["withdrawn"] += len(gone)
         more = collect_spend(gone, sender, self._puller.max_event_bytes)
@@ -226,6 +228,25 @@ class _Run:
         self._state = PullState(self._state.source_id, cursor, self._state.failures)
         lease = self._puller.clock() + LEASE
         note_progress(self._puller.engine, self._state.source_id, cursor, lease)
+
+
+def _summed(items: Sequence[Any]) -> list[Any]:
+    """Lines that say the same of all but their figures as one: a campaign may have two ad groups of
+    one name."""
+    found: dict[Any, Any] = {}
+    for place, item in enumerate(items):
+        if not isinstance(item, dict):
+            found[place] = item
+            continue
+        key = tuple(sorted((name, said) for name, said in item.items() if name not in FIGURES))
+        before = found.setdefault(key, item)
+        if before is not item:
+            parts = [
+                (name, [one[name] for one in (before, item) if name in one]) for name in FIGURES
+            ]
+            sums = {name: sum(map(Decimal, given)) for name, given in parts if given}
+            found[key] = {**item, **{name: str(total) for name, total in sums.items()}}
+    return list(found.values())
 
 
 def _nothing(line: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,8 +20,10 @@ from service.outbound.writing import amount
 GRAPH = "https://graph.facebook.com"
 VERSION = "v26.0"
 _SOON = frozenset({408, 425, 429})
-# Meta's codes for "later": too many calls, unknown, temporarily unavailable.
-_LATER = frozenset({1, 2, 4, 17, 341, 80004})
+# Meta's codes for "later": too many calls, unknown, temporarily unavailable; and for a token that has
+# expired or may not, which somebody will mend: the events themselves are good.
+_LATER = (1, 2, 4, 17, 32, 341, 613, 80004, 3, 10, 102, 190, 200, 294)
+_NO_SUCH_OBJECT = 33
 
 
 def event_of(statement: Statement, destination: Destination) -> dict[str, Any]:
@@ -70,7 +72,7 @@ def push(client: httpx.Client, statements: Sequence[Statement], destination: Des
     body = {**_body(statements, destination), "access_token": destination.access_token}
     try:
         response = client.post(f"{base}/{destination.account}/events", json=body)
-    except httpx.TransportError as error:
+    except (httpx.TransportError, httpx.InvalidURL) as error:
         return Pushed(False, f"Meta cannot be reached: {type(error).__name__}", again=True)
     told = _told(response)
     if response.status_code == 200 and told.get("events_received") == len(statements):
@@ -81,10 +83,13 @@ def push(client: httpx.Client, statements: Sequence[Statement], destination: Des
             False, f"Meta answered {response.status_code} and nothing to read", again=True
         )
     later = response.status_code >= 500 or response.status_code in _SOON
+    mended = fault.get("code") in _LATER or fault.get("error_subcode") == _NO_SUCH_OBJECT
+    said = f"{fault.get('code')}: {fault.get('error_user_msg') or fault.get('message')}"
     return Pushed(
         False,
-        f"{fault.get('code')}: {fault.get('error_user_msg') or fault.get('message')}"[:500],
-        again=later or fault.get("code") in _LATER or bool(fault.get("is_transient")),
+        # Of a malformed token Meta quotes all there is.
+        said.replace(destination.access_token, "…")[:500],
+        again=later or mended or bool(fault.get("is_transient")),
     )
 
 

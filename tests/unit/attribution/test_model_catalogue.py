@@ -35,14 +35,18 @@ def test_every_model_is_described_with_examples() -> None:
     assert [entry["name"] for entry in catalogue if entry["is_default"]] == ["position_based"]
     assert json.loads(json.dumps(catalogue)) == catalogue
     for entry in catalogue:
-        for field in ("title", "formula", "description", "edge_cases", "source", "examples"):
+        for field in ("title", "formula", "description", "edge_cases", "source"):
             assert entry[field], (entry["name"], field)
+        of_all = entry["kind"] == "population"
+        assert bool(entry["examples"]) != of_all
+        assert bool(entry["population_examples"]) == of_all
 
 
 def test_every_parameter_says_what_it_means() -> None:
     for definition in DEFINITIONS.values():
         for parameter in definition.parameters:
             assert parameter.meaning
+            assert (parameter.reader is not None) == (parameter.kind == "transform")
             assert bool(parameter.choices) == (parameter.kind == "choice")
 
 

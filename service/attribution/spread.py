@@ -1,0 +1,108 @@
+"""From a fitted model to whole units at every touch; what is given out adds up to what there was.
+
+Two ways. Inside: each conversion is divided by the weights of its own path's steps (Shapley,
+fractribution), so each conversion's credit adds up to its value. Over: a state's share of the total
+is divided over the converting journeys that it took part in, by what each is worth (Markov), so the
+credit of each state is the model's and all of it adds up to the total; a single conversion may then
+carry more or less than its own value, which is what a model of a population says.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.attribution.credit import allocate_journeys
+from service.attribution.journeys import Bools, Ints
+from service.attribution.segments import fit as fit_weights
+from service.attribution.segments import journey_of, segment_sums
+from service.attribution.transforms import Steps
+from service.kit.money import allocate
+
+Floats = NDArray[np.float64]
+_INSIDE_SCALE = 2**30
+# Coarser than the noise of floating-point solvers, so that every machine gives the same units.
+_OVER_SCALE = 2.0**40
+
+
+def inside(amounts: Ints, weights: Floats, steps: Steps) -> Ints:
+    """Credit int64[m]; every journey's adds up to its amount.
+
+    Args:
+        amounts: int64[n]; weights: float64[t] >= 0, in proportions that matter inside a journey
+            only. A journey of nothing but zeros gives all to its last step.
+    """
+    offsets = steps.offsets
+    owner = journey_of(np.diff(offsets))
+    sums = np.bincount(owner, weights, minlength=len(amounts))
+    share = np.divide(weights, sums[owner], out=np.zeros(len(weights)), where=sums[owner] > 0)
+    whole = np.rint(share * _INSIDE_SCALE).astype(np.int64)
+    lost = (np.diff(offsets) > 0) & (segment_sums(whole, offsets) == 0)
+    whole[offsets[1:][lost] - 1] = 1
+    return to_touches(allocate_journeys(amounts, whole, offsets), steps)
+
+
+def over(amounts: Ints, shares: Floats, steps: Steps, converting: Bools, rank: Ints) -> Ints:
+    """Credit int64[m]; all of it adds up to the amounts of the converting journeys.
+
+    Args:
+        amounts: int64[n]; shares: float64[k] >= 0 of the total by state; converting: bool[n],
+            journeys the credit is divided over; rank: int64[n], each journey's place among them,
+            by which left-over units are given.
+    """
+    inside_of = journey_of(np.diff(steps.offsets))
+    taking = np.flatnonzero(converting[inside_of])
+    step_credit = np.zeros(len(steps.codes), np.int64)
+    if not len(taking):
+        return to_touches(step_credit, steps)
+    count = len(amounts)
+    by_rank = np.argsort(rank)
+    keys = steps.codes[taking].astype(np.int64) * count + rank[inside_of[taking]]
+    pairs, pair_of = np.unique(keys, return_inverse=True)
+    states, starts = np.unique(pairs // count, return_index=True)
+    offsets = np.append(starts, len(pairs)).astype(np.int64)
+    totals = _state_totals(int(amounts[converting].sum()), shares[states])
+    worth = _worth(amounts[by_rank[pairs % count]], offsets)
+    pair_credit = allocate_journeys(totals, worth, offsets)
+    step_credit[taking] = _equally(pair_credit, pair_of)
+    return to_touches(step_credit, steps)
+
+
+def to_touches(step_credit: Ints, steps: Steps) -> Ints:
+    """Each step's credit divided equally over its touches; int64[m], 0 where dropped."""
+    credit = np.zeros(len(steps.step_of), np.int64)
+    kept = np.flatnonzero(steps.step_of >= 0)
+    credit[kept] = _equally(step_credit, steps.step_of[kept])
+    return credit
+
+
+def _equally(totals: Ints, owner: Ints) -> Ints:
+    """int64 by member: each owner's total divided equally over its members, the first served first."""
+    if len(totals) == len(owner) and np.array_equal(owner, np.arange(len(owner))):
+        return totals
+    order = np.argsort(owner, kind="stable")
+    sizes = np.bincount(owner, minlength=len(totals))
+    offsets = np.concatenate(([0], np.cumsum(sizes)))
+    parts = np.empty(len(owner), np.int64)
+    parts[order] = allocate_journeys(totals, np.ones(len(owner), np.int64), offsets)
+    return parts
+
+
+def _state_totals(total: int, shares: Floats) -> Ints:
+    top = float(shares.max(initial=0.0))
+    if top <= 0:
+        weights = [1] * len(shares)
+    else:
+        weights = np.rint(np.maximum(shares, 0) / top * _OVER_SCALE).astype(np.int64).tolist()
+    return np.asarray(allocate(total, weights), np.int64)
+
+
+def _worth(amounts: Ints, offsets: Ints) -> Ints:
+    """Weights of the journeys of each state: what they are worth, equal where that is nothing."""
+    sizes = np.diff(offsets)
+    owner = journey_of(sizes)
+    worth = np.abs(amounts)
+    # Shifted until a sum of all of them fits in 63 bits.
+    spare = int(float(worth.max(initial=0)) * len(worth)).bit_length() - 62
+    if spare > 0:
+        worth = worth >> spare
+    worth = np.where((segment_sums(worth, offsets) == 0)[owner], 1, worth)
+    return fit_weights(worth, offsets, segment_sums(worth, offsets))

@@ -1,0 +1,317 @@
+"""Models that are fitted on all journeys of a question: converting ones and the others.
+
+States are the question's groupings (times aside), so a question by campaign is a chain of
+campaigns. A non-converting journey is what a person without such a conversion touched within the
+period, once per person (by scope `account`: once per account).
+"""
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from functools import cached_property
+from hashlib import blake2b
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from service.attribution.fitted import Fit
+from service.attribution.models import ModelSpec
+from service.attribution.paths import Paths, collect_paths
+from service.attribution.population import fit
+from service.attribution.spread import inside, over
+from service.attribution.transforms import Steps
+from service.kit.duck import fetch_columns
+from service.kit.errors import Refusal
+from service.reports.applied import excluded_dimensions
+from service.reports.credited import Allocation, transformed
+from service.reports.groups import Groups, Label
+from service.reports.load import FOREVER, Loaded, load, lookback_micros
+from service.reports.question import TIMES, Question
+
+Ints = NDArray[np.int64]
+Codes = NDArray[np.int32]
+REMEMBERED = 64
+
+_UNITS = {
+    "person": "t.person_id",
+    "account": "COALESCE(a.account_key, CAST(t.person_id AS VARCHAR))",
+}
+_ACCOUNTS = (
+    "SELECT person_id, MIN(account_key) AS account_key FROM person_accounts GROUP BY person_id"
+)
+_NULLS = """
+WITH accounts AS ({accounts}), converted AS (
+    SELECT DISTINCT {unit} AS unit
+    FROM conversions AS c
+    JOIN conversion_people AS t ON t.conversion_key = c.conversion_key
+    LEFT JOIN accounts AS a ON a.person_id = t.person_id
+    WHERE c.stage = $stage AND c.occurred_at >= $start AND c.occurred_at < $last
+)
+SELECT DENSE_RANK() OVER (ORDER BY first_at, unit) - 1 AS journey, dimension_id, page_id, occurred_at
+FROM (
+    SELECT {unit} AS unit, t.dimension_id, COALESCE(t.page_id, 0) AS page_id, t.occurred_at, t.tie,
+        people.public_id, MIN(t.occurred_at) OVER (PARTITION BY {unit}) AS first_at
+    FROM touchpoints AS t
+    JOIN people ON people.person_id = t.person_id
+    LEFT JOIN accounts AS a ON a.person_id = t.person_id
+    WHERE t.occurred_at >= $start AND t.occurred_at < $end
+        AND NOT LIST_CONTAINS(CAST($excluded AS INTEGER[]), t.dimension_id)
+) AS touched
+WHERE unit NOT IN (SELECT unit FROM converted)
+ORDER BY journey, occurred_at, tie, public_id
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """Every journey that a model of one stage is fitted on, after its transforms.
+
+    `steps` are the loaded conversions' (all stages); `paths` the distinct paths without counts,
+    `path_of` the path of each loaded conversion, `nulls` how often each is one of nobody's.
+    """
+
+    steps: Steps
+    paths: Paths
+    path_of: Ints
+    nulls: Ints
+    labels: list[tuple[Label, ...]]
+
+    def counted(self, converting: NDArray[np.bool_], amounts: Ints) -> Paths:
+        """The paths with the converting journeys among the loaded, and what they are worth."""
+        count = self.paths.path_count
+        paths = self.path_of[converting]
+        worth = np.maximum(amounts[converting], 0)
+        if not worth.any():  # the model then counts conversions
+            worth = np.ones(len(paths), np.int64)
+        return replace(
+            self.paths,
+            conversions=np.bincount(paths, minlength=count),
+            nulls=self.nulls,
+            values=np.bincount(paths, worth, minlength=count).astype(np.float64),
+        )
+
+
+class PopulationAllocation(Allocation):
+    """The credit of every touchpoint under a model fitted on all journeys of the question.
+
+    An amount is credited by the model of the stage that its conversions reached. Fitted when first
+    asked.
+    """
+
+    def __init__(
+        self,
+        mart: duckdb.DuckDBPyConnection,
+        loaded: Loaded,
+        question: Question,
+        model: ModelSpec,
+    ) -> None:
+        self._mart, self._question, self._model = mart, question, model
+        self._populations: dict[int, Population] = {}
+        self._begin(loaded, question, np.diff(loaded.journeys.offsets) > 0)
+
+    @property
+    def weights(self) -> None:
+        """A conversion is not divided by itself."""
+        return None
+
+    def credit_of(self, amounts: Ints) -> Ints:
+        credit = np.zeros(self._loaded.journeys.touch_count, np.int64)
+        stages = self._loaded.conversions["stage"]
+        for stage in np.unique(stages[amounts != 0]).tolist():
+            population, converting, found = self._fitted(stage, amounts)
+            own = np.where(converting, amounts, 0)
+            if found.step_weights is not None:
+                weights = _per_step(found.step_weights, population)
+                credit += inside(own, weights, population.steps)
+            else:
+                assert found.shares is not None
+                credit += over(own, found.shares, population.steps, converting, self._rank)
+        return credit
+
+    def fitted(self, amounts: Ints) -> tuple[Population, Fit]:
+        """The fit that credits the amounts, all of one stage, for explanations."""
+        stage = int(self._loaded.conversions["stage"][amounts != 0][0])
+        population, _, found = self._fitted(stage, amounts)
+        return population, found
+
+    def _fitted(self, stage: int, amounts: Ints) -> tuple[Population, NDArray[np.bool_], Fit]:
+        population = self._populations.get(stage)
+        if population is None:
+            population = self._population_of(stage)
+            self._populations[stage] = population
+        reached = self._loaded.conversions["stage"] == stage
+        converting = reached & self.has_credit & (np.diff(population.steps.offsets) > 0)
+        paths = population.counted(converting, amounts)
+        return population, converting, remembered_fit(paths, self._model)
+
+    def _population_of(self, stage: int) -> Population:
+        nulls = self._nulls(self._loaded.stages[stage])
+        null_codes = self._states.rows_of(
+            nulls["dimension_id"], nulls["page_id"], nulls["occurred_at"]
+        )
+        both, labels = _in_order(np.concatenate((self._codes, null_codes)), self._states.labels)
+        journeys = self._loaded.journeys
+        count, touches = journeys.journey_count, journeys.touch_count
+        ends = touches + np.cumsum(np.bincount(nulls["journey"]))
+        offsets = np.concatenate((journeys.offsets, ends)).astype(np.int64)
+        steps = transformed(both, offsets, [label[0] or "" for label in labels], self._model)
+        paths, path_of = collect_paths(steps.codes, steps.offsets, len(steps.channel_of))
+        return Population(
+            _first_of(steps, count, touches),
+            paths,
+            path_of[:count],
+            np.bincount(path_of[count:], minlength=paths.path_count),
+            labels,
+        )
+
+    @cached_property
+    def _rank(self) -> Ints:
+        """int64[n], places of the loaded conversions in an order that their arrival has no part in."""
+        keys = self._loaded.conversions["conversion_key"]
+        rows = fetch_columns(
+            self._mart,
+            "SELECT conversion_key, ROW_NUMBER() OVER (ORDER BY occurred_at, conversion_id) AS place "
+            "FROM conversions WHERE LIST_CONTAINS($stages, stage) ORDER BY conversion_key",
+            {"stages": list(self._loaded.stages)},
+        )
+        places = rows["place"][np.searchsorted(rows["conversion_key"], keys)]
+        rank = np.empty(len(keys), np.int64)
+        rank[np.argsort(places)] = np.arange(len(keys))
+        return rank
+
+    @cached_property
+    def _states(self) -> Groups:
+        names = tuple(n for n in self._question.group_by if n not in TIMES) or ("channel",)
+        return Groups(self._mart, replace(self._question, group_by=names, filters=()))
+
+    @cached_property
+    def _codes(self) -> Ints:
+        loaded = self._loaded
+        codes: Ints = self._states.rows_of(
+            loaded.dimension_id, loaded.page_id, loaded.journeys.touched_at
+        )
+        return codes
+
+    def _nulls(self, stage: str) -> dict[str, NDArray[np.int64]]:
+        period = self._question.period
+        last = period.end_micros
+        if self._question.basis == "touch":
+            last = FOREVER
+            if self._question.lookback is not None:
+                last = period.end_micros + lookback_micros(self._question)
+        return fetch_columns(
+            self._mart,
+            _NULLS.format(unit=_UNITS[self._question.scope], accounts=_ACCOUNTS),
+            {
+                "stage": stage,
+                "start": period.start_micros,
+                "end": period.end_micros,
+                "last": last,
+                "excluded": excluded_dimensions(self._mart),
+            },
+        )
+
+
+class ExcerptAllocation(Allocation):
+    """The credit of chosen conversions, taken out of that of the question's whole population."""
+
+    def __init__(
+        self,
+        mart: duckdb.DuckDBPyConnection,
+        loaded: Loaded,
+        question: Question,
+        model: ModelSpec,
+    ) -> None:
+        self._mart, self._question, self._model = mart, question, model
+        self._begin(loaded, question, np.diff(loaded.journeys.offsets) > 0)
+
+    @property
+    def weights(self) -> None:
+        """A conversion is not divided by itself."""
+        return None
+
+    def value_credit(self) -> Ints:
+        return self._cut(self.whole.value_credit())
+
+    def count_credit(self) -> Ints:
+        return self._cut(self.whole.count_credit())
+
+    @cached_property
+    def whole(self) -> PopulationAllocation:
+        loaded = load(self._mart, self._question, self._loaded.stages)
+        return PopulationAllocation(self._mart, loaded, self._question, self._model)
+
+    def places(self) -> Ints:
+        """int64[n], where the chosen conversions are in the whole. Raises Refusal for one outside."""
+        known = self.whole.loaded.conversions["conversion_key"]
+        keys = self._loaded.conversions["conversion_key"]
+        if not np.isin(keys, known).all():
+            raise Refusal(
+                "outside_the_period",
+                "from",
+                f"{self._model.name} is fitted on the conversions of the period, and this one lies "
+                "outside; ask with from and to around it",
+            )
+        return np.searchsorted(known, keys)
+
+    def _cut(self, credit: Ints) -> Ints:
+        offsets = self.whole.loaded.journeys.offsets
+        places = self.places()
+        return np.concatenate(
+            [credit[offsets[p] : offsets[p + 1]] for p in places.tolist()] or [credit[:0]]
+        )
+
+
+def _in_order(
+    codes: Ints, labels: list[tuple[Label, ...]]
+) -> tuple[Codes, list[tuple[Label, ...]]]:
+    """States numbered by their labels: an order that the arrival of facts has no part in."""
+    order = sorted(range(len(labels)), key=lambda i: [x or "" for x in labels[i]])
+    place = np.empty(len(labels), np.int32)
+    place[order] = np.arange(len(labels), dtype=np.int32)
+    return place[codes.astype(np.int64)], [labels[i] for i in order]
+
+
+def _first_of(steps: Steps, journeys: int, touches: int) -> Steps:
+    """The steps of the first journeys and their touches."""
+    end = int(steps.offsets[journeys])
+    return replace(
+        steps,
+        offsets=steps.offsets[: journeys + 1],
+        codes=steps.codes[:end],
+        step_of=steps.step_of[:touches],
+        moment_of=steps.moment_of[:end],
+    )
+
+
+def _per_step(weights: NDArray[np.float64], population: Population) -> NDArray[np.float64]:
+    """float64[t], the weights of each conversion's steps out of those of its path."""
+    offsets = population.steps.offsets
+    shift = population.paths.offsets[population.path_of] - offsets[:-1]
+    of_steps: NDArray[np.float64] = weights[
+        np.repeat(shift, np.diff(offsets)) + np.arange(offsets[-1])
+    ]
+    return of_steps
+
+
+_fits: OrderedDict[bytes, Fit] = OrderedDict()
+_lock = threading.Lock()
+
+
+def remembered_fit(paths: Paths, model: ModelSpec) -> Fit:
+    """The fit of these very paths, from memory where it was made before."""
+    digest = blake2b(repr((str(model), model.parameters, paths.state_count)).encode())
+    for column in (paths.offsets, paths.codes, paths.conversions, paths.nulls, paths.values):
+        digest.update(column.tobytes())
+    key = digest.digest()
+    with _lock:
+        if key in _fits:
+            _fits.move_to_end(key)
+            return _fits[key]
+    found = fit(paths, model)
+    with _lock:
+        _fits[key] = found
+        while len(_fits) > REMEMBERED:
+            _fits.popitem(last=False)
+    return found

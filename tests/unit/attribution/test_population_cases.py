@@ -1,0 +1,97 @@
+"""Published worked examples of the models of the population, each with its publisher."""
+
+import pytest
+
+from service.attribution.examples_population import POPULATION_EXAMPLES, PopulationExample
+from tests.unit.attribution.populations import Row, credit_of, fitted
+
+BRYL: list[Row] = [("C1 C2 C3", 1, 0, 1000), ("C1", 0, 1, 0), ("C2 C3", 0, 1, 0)]
+DERIVED: list[Row] = [
+    ("A B C", 3, 1, 30),
+    ("A B", 1, 4, 5),
+    ("B C", 2, 2, 10),
+    ("C B A", 1, 3, 20),
+    ("A", 1, 5, 4),
+    ("A B A B", 2, 1, 18),
+]
+
+
+def _counts(rows: list[Row]) -> list[Row]:
+    return [row[:3] for row in rows]
+
+
+def _effects(model: str, rows: list[Row]) -> dict[str, float]:
+    fit, names = fitted(model, rows)
+    return dict(zip(names, fit.details["removal_effect"].tolist(), strict=True))
+
+
+@pytest.mark.parametrize("example", POPULATION_EXAMPLES, ids=lambda item: item.model)
+def test_worked_example(example: PopulationExample) -> None:
+    assert credit_of(example.model, example.paths) == pytest.approx(dict(example.credit), abs=1e-12)
+
+
+def test_bryl_three_channels() -> None:
+    """analyzecore.com 2016-08-03, part 1; also JesseCastro/markovattribution test.js."""
+    fit, _ = fitted("markov", BRYL)
+    assert fit.facts["conversion_rate"] == pytest.approx(1 / 3, abs=1e-12)
+    assert _effects("markov", BRYL) == pytest.approx({"C1": 0.5, "C2": 1, "C3": 1}, abs=1e-9)
+    assert credit_of("markov", BRYL) == pytest.approx({"C1": 200, "C2": 400, "C3": 400}, abs=1e-9)
+
+
+def test_mta_two_paths() -> None:
+    """eeghor/mta tests/test_probabilistic_models.py: its transitions, effects derived from them."""
+    rows: list[Row] = [("a b", 3, 1), ("a c", 1, 1)]
+    assert _effects("markov", rows) == pytest.approx({"a": 1, "b": 0.75, "c": 0.25}, abs=1e-12)
+
+
+def test_puzyrov_two_channels() -> None:
+    """serhiipuzyrov.com 2019-07, removal effect: printed transitions, solved exactly."""
+    rows: list[Row] = [("ads", 2, 1), ("mailing", 1, 0), ("ads mailing", 1, 0)]
+    assert _effects("markov", rows) == pytest.approx({"ads": 0.75, "mailing": 0.5}, abs=1e-12)
+    assert credit_of("markov", rows) == pytest.approx({"ads": 2.4, "mailing": 1.6}, abs=1e-12)
+
+
+def test_pychattr_without_null() -> None:
+    """jmwoloso/pychattr README: simulated there (0.5067, 1.991), one half and 2 : 1 exactly."""
+    rows: list[Row] = [("A B A B B A", 1, 7), ("A B B A A", 1, 7), ("A A", 1, 7)]
+    assert _effects("markov:null=false", rows) == pytest.approx({"A": 1, "B": 0.5}, abs=1e-12)
+    assert credit_of("markov:null=false", rows) == pytest.approx({"A": 2, "B": 1}, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("order", "effects", "conversions", "values"),
+    [
+        (
+            1,
+            (0.6672131147540984, 0.6893333333333334, 0.5757446808510638),
+            (3.4529637111185827, 3.5674403458655775, 2.97959594301584),
+            (32.29655242333151, 30.03157369413141, 24.67187388253708),
+        ),
+        (
+            2,
+            (0.75, 0.9, 0.6),
+            (10 / 3, 4, 8 / 3),
+            (28.38222763237979, 35.160073037127205, 23.457699330493),
+        ),
+        (
+            3,
+            (0.8, 0.9, 0.6),
+            (3.4782608695652173, 3.9130434782608696, 2.608695652173913),
+            (30.45, 32.82272727272727, 23.727272727272727),
+        ),
+    ],
+)
+def test_orders_by_exact_fractions(
+    order: int,
+    effects: tuple[float, ...],
+    conversions: tuple[float, ...],
+    values: tuple[float, ...],
+) -> None:
+    """Solved with exact fractions; states as the R package ChannelAttribution makes them."""
+    model = f"markov:order={order}"
+    fit, _ = fitted(model, DERIVED)
+    assert fit.facts["conversion_rate"] == pytest.approx(10 / 26, abs=1e-12)
+    assert tuple(_effects(model, DERIVED).values()) == pytest.approx(effects, abs=1e-12)
+    given = credit_of(model, _counts(DERIVED))
+    assert tuple(given.values()) == pytest.approx(conversions, abs=1e-9)
+    assert tuple(credit_of(model, DERIVED).values()) == pytest.approx(values, abs=1e-9)
