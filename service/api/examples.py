@@ -99,6 +99,7 @@ ATTRIBUTION: Any = {
     ],
     "unattributed": {"conversions": 0, "value": 0, "share": 0.0, "reasons": []},
     "totals": {"conversions": 1, "value": 80},
+    "incremental": [],
     "meta": META,
 }
 FIGURES: Any = {
@@ -126,6 +127,7 @@ ROI: Any = {
     "rows": [{"channel": "paid_search", **FIGURES}],
     "unattributed": NO_FIGURES,
     "totals": FIGURES,
+    "incremental": [],
     "meta": META,
 }
 TREND: Any = {
@@ -334,7 +336,9 @@ PERSON: Any = {
     ],
 }
 MODELS: Any = {
-    "models": [model for model in describe_models() if model["name"] in ("linear", "markov")],
+    "models": [
+        model for model in describe_models() if model["name"] in ("linear", "markov", "incremental")
+    ],
     "channels": [channel for channel in describe_channels() if channel["id"] == "paid_search"],
 }
 KEY: Any = {

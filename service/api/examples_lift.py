@@ -110,3 +110,44 @@ INCREMENTAL: Any = {
         ],
     },
 }
+BROUGHT: Any = {
+    "model": "incremental",
+    "rows": [
+        {
+            "channel": "paid_search",
+            "conversions": 0.6,
+            "value": 48,
+            "calibrated": {"conversions": 0.5, "value": 40, "factor": 0.833333},
+        }
+    ],
+    "baseline": {
+        "conversions": 0.4,
+        "value": 32,
+        "calibrated": {"conversions": 0.5, "value": 40},
+    },
+}
+BROUGHT_ROI: Any = {
+    "model": "incremental",
+    "rows": [
+        {
+            "channel": "paid_search",
+            "conversions": 0.6,
+            "customers": 0.6,
+            "revenue": 48,
+            "roas": 2.4,
+            "calibrated": {
+                "conversions": 0.5,
+                "customers": 0.5,
+                "revenue": 40,
+                "roas": 2.0,
+                "factor": 0.833333,
+            },
+        }
+    ],
+    "baseline": {
+        "conversions": 0.4,
+        "customers": 0.4,
+        "revenue": 32,
+        "calibrated": {"conversions": 0.5, "customers": 0.5, "revenue": 40},
+    },
+}

@@ -140,6 +140,13 @@ def schema_of(value: Any, name: str = "") -> Schema:
     return _TEXT if isinstance(value, str) else {}
 
 
+def listing(schema: Schema, **items: Any) -> Schema:
+    """The schema with what stands in lists that the example leaves empty, by the list's name."""
+    for name, item in items.items():
+        schema["properties"][name]["items"] = schema_of(item)
+    return schema
+
+
 def side_by_side(example: Any) -> Schema:
     """The schema of an answer whose rows hold the figures of one model, or `models` by name."""
     schema = schema_of(example)

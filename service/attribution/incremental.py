@@ -19,7 +19,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from functools import cached_property
 
 import numpy as np
 from scipy import sparse
@@ -41,7 +40,7 @@ _BASES = 2
 INCREMENTAL = ModelDefinition(
     name="incremental",
     title="Incremental",
-    kind="population",
+    kind="hazard",
     formula="b_c S_c / (base + b_own S_own + sum_k b_k S_k) on the day of the conversion",
     description="How many conversions would not have happened with a channel switched off: a hazard "
     "model of people and days with a base rate, fitted on everybody who was touched, also those who "
@@ -69,98 +68,88 @@ INCREMENTAL = ModelDefinition(
 
 
 @dataclass(frozen=True, eq=False)
-class Incremental:
-    """A fitted model of k states, e events.
+class Hazard:
+    """A fitted model of k states.
 
     Attributes:
         half_life: days; fill: in (0, 1].
+        base: float64[2], conversions a day at risk before and after a first conversion.
+        rate: float64[k], conversions a day at a stock of 1, the own visits' too.
         expected, error, upper: float64[k], conversions that each state brought and their standard
             error (nan) or 95 % bound (nan), see Mixture; zero for the own visits too.
-        event, state, probability: per event and state that had touched its unit, the probability
-            that it brought the conversion, in order of event; with `baseline` they make 1.
-        baseline: float64[e], base rate and own visits together.
-        own: bool[k], states that belong to the baseline.
+        own: bool[k], states that belong to the baseline; touched: bool[k], somebody was.
+        facts: what the fit rests on.
     """
 
-    panel: Panel
     half_life: float
     fill: float
+    base: Floats
+    rate: Floats
     expected: Floats
     error: Floats
     upper: Floats
-    event: Ints
-    state: Ints
-    probability: Floats
-    baseline: Floats
     own: Bools
-    log_likelihood: float
-    steps: int
+    touched: Bools
+    facts: Mapping[str, float]
     gap: float
 
-    @property
-    def facts(self) -> Mapping[str, float]:
-        """What the fit rests on."""
-        days = int(self.panel.days_at_risk.sum())
-        events = float(self.panel.weight.sum())
-        return {
-            "person_days": days,
-            "people": int(np.count_nonzero(self.panel.days_at_risk[~self.panel.returning])),
-            "conversions_fitted": int(events),
-            "half_life_days": self.half_life,
-            "base_rate_per_1000_days": round(
-                1000 * float(self.panel.weight @ self.baseline) / days, 6
-            )
-            if days
-            else 0.0,
-            "log_likelihood": round(self.log_likelihood, 6),
-            "steps": self.steps,
-        }
 
-    @cached_property
-    def touched(self) -> Bools:
-        """bool[k], states that somebody in the panel was touched by."""
-        return np.bincount(self.panel.state, minlength=self.panel.state_count) > 0
+@dataclass(frozen=True, eq=False)
+class Chances:
+    """What brought each of n conversions with m touches, in whole weights.
 
-    @cached_property
-    def offsets(self) -> Ints:
-        """int64[e + 1], where each event's states lie."""
-        return np.searchsorted(self.event, np.arange(len(self.baseline) + 1)).astype(np.int64)
+    Attributes:
+        touch, baseline: int64[m], int64[n] >= 0, the competing causes, the baseline being base rate
+            and own visits; of each conversion they make 2**WEIGHT_BITS but for rounding.
+        credit: int64[m] >= 0, the touches' alone, however small beside the baseline: of each
+            conversion 2**WEIGHT_BITS but for rounding, or all zero.
+        Own visits and touches that led to an earlier conversion have zero.
+    """
 
-    def shares(self) -> tuple[Ints, Ints, Ints]:
-        """Whole weights of every given conversion, the baseline's first, for `allocate_journeys`:
-        offsets int64[n + 1], state int64 (-1: the baseline), weight int64. A conversion outside
-        the panel is baseline."""
-        event = self.panel.event_of
-        sizes = np.where(event >= 0, np.diff(np.append(self.offsets, self.offsets[-1]))[event], 0)
-        offsets = np.zeros(len(event) + 1, np.int64)
-        np.cumsum(sizes + 1, out=offsets[1:])
-        state = np.full(offsets[-1], -1, np.int64)
-        chance = np.ones(offsets[-1])
-        inside = np.flatnonzero(event >= 0)
-        chance[offsets[inside]] = self.baseline[event[inside]]
-        owner = np.repeat(np.arange(len(event)), sizes)
-        within = np.arange(len(owner)) - (offsets[:-1] - np.arange(len(event)))[owner]
-        source = self.offsets[event[owner]] + within
-        target = offsets[owner] + 1 + within
-        state[target], chance[target] = self.state[source], self.probability[source]
-        return offsets, state, np.rint(chance * 2**WEIGHT_BITS).astype(np.int64)
+    touch: Ints
+    baseline: Ints
+    credit: Ints
 
-    def touches(self) -> tuple[Ints, Ints, Floats]:
-        """Per touch that lies before an event: which of the given touches, its event, and the
-        probability that it brought the conversion."""
-        part = touch_parts(self.panel, self.half_life, self.fill)
-        kept = np.flatnonzero((self.panel.event_of_touch >= 0) & ~self.own[self.panel.state])
-        event, state = self.panel.event_of_touch[kept], self.panel.state[kept]
-        k = self.panel.state_count
-        place = np.searchsorted(self.event * k + self.state, event * k + state)
-        whole = np.bincount(place, part[kept], minlength=len(self.event))
-        share = np.divide(part[kept], whole[place], out=np.zeros(len(kept)), where=whole[place] > 0)
-        return self.panel.touch[kept], event, share * self.probability[place]
+
+def chances(
+    hazard: Hazard, offsets: Ints, state: Ints, age: Ints, live: Bools, again: Bools
+) -> Chances:
+    """The competing causes of conversions: each one's part of the rate on the day of it.
+
+    Args:
+        offsets: int64[n + 1], where each conversion's touches lie, oldest first.
+        state, age: int64[m], age in days before the conversion's day; live: bool[m], not taken by
+            an earlier conversion; again: bool[n], there is an earlier one.
+    """
+    count = len(offsets) - 1
+    owner, age = np.repeat(np.arange(count), np.diff(offsets)), np.maximum(age, 0)
+    fresh = touch_parts(owner, state, np.zeros(len(age), np.int64), hazard.half_life, hazard.fill)
+    fresh = np.where(live, fresh * hazard.rate[state], 0.0)
+    mine = (fresh > 0) & ~hazard.own[state]
+    # Ages are counted from the youngest, so that what is far back is small and still not nothing.
+    youngest = np.full(count, np.iinfo(np.int64).max)
+    np.minimum.at(youngest, owner[mine], age[mine])
+    older = np.where(mine, age - youngest[owner], 0)
+    near = np.where(mine, fresh * 0.5 ** (older / hazard.half_life), 0.0)
+    rate = fresh * 0.5 ** (age / hazard.half_life)
+    whole: Floats = hazard.base[again.astype(np.int64)]
+    whole = whole + np.bincount(owner, rate, minlength=count)
+    touch = _weights(np.where(mine, rate, 0.0), whole[owner])
+    brought = np.bincount(owner, touch, minlength=count).astype(np.int64)
+    together: Floats = np.bincount(owner, near, minlength=count).astype(np.float64)
+    credit = _weights(near, together[owner])
+    return Chances(touch, np.maximum(2**WEIGHT_BITS - brought, 0), credit)
+
+
+def _weights(part: Floats, whole: Floats) -> Ints:
+    share = np.divide(part, whole, out=np.zeros(len(part)), where=part > 0)
+    weights: Ints = np.rint(share * 2**WEIGHT_BITS).astype(np.int64)
+    return weights
 
 
 def fit_incremental(
     panel: Panel, own: Bools, half_life: float | None = None, fill: float = 0.5
-) -> Incremental:
+) -> Hazard:
     """The model fitted to a panel.
 
     Args:
@@ -175,7 +164,7 @@ def fit_incremental(
         if best is None or mixture.log_likelihood > best[0] + 1e-9:
             best = mixture.log_likelihood, days, found, mixture
     assert best is not None
-    return _incremental(panel, own, fill, *best)
+    return _hazard(panel, own, fill, *best)
 
 
 def _base_days(panel: Panel) -> Floats:
@@ -197,7 +186,7 @@ def _parts(panel: Panel, found: Stocks) -> sparse.csr_array:
     return sparse.csr_array((value, (row, column)), shape=shape)
 
 
-def _incremental(
+def _hazard(
     panel: Panel,
     own: Bools,
     fill: float,
@@ -205,26 +194,29 @@ def _incremental(
     half_life: float,
     found: Stocks,
     mixture: Mixture,
-) -> Incremental:
-    rate_of = mixture.theta[_BASES:] / np.where(found.exposure > 0, found.exposure, 1.0)
-    chance = rate_of[found.state] * found.stock / mixture.rate[found.event]
-    kept = ~own[found.state]
-    event, chance = found.event[kept], chance[kept]
-    brought = np.bincount(event, chance, minlength=len(panel.event_spell))
-    return Incremental(
-        panel=panel,
+) -> Hazard:
+    days = _base_days(panel)
+    at_risk = float(days.sum())
+    theta, states = mixture.theta[:_BASES], mixture.theta[_BASES:]
+    return Hazard(
         half_life=half_life,
         fill=fill,
-        expected=np.where(own, 0.0, mixture.theta[_BASES:]),
+        base=theta / np.maximum(days, 1.0),
+        rate=states / np.where(found.exposure > 0, found.exposure, 1.0),
+        expected=np.where(own, 0.0, states),
         error=mixture.error[_BASES:],
         upper=mixture.upper[_BASES:],
-        event=event,
-        state=found.state[kept],
-        probability=chance,
-        baseline=np.maximum(1.0 - brought, 0.0),
         own=own,
-        log_likelihood=log_likelihood,
-        steps=mixture.steps,
+        touched=np.bincount(panel.state, minlength=panel.state_count) > 0,
+        facts={
+            "person_days": int(at_risk),
+            "people": int(np.count_nonzero(panel.days_at_risk[~panel.returning])),
+            "conversions_fitted": int(panel.weight.sum()),
+            "half_life_days": half_life,
+            "base_rate_per_1000_days": round(1000 * float(theta.sum()) / max(at_risk, 1.0), 6),
+            "log_likelihood": round(log_likelihood, 6),
+            "steps": mixture.steps,
+        },
         gap=mixture.gap,
     )
 

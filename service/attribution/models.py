@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from service.attribution.definitions import ModelDefinition, Preset
+from service.attribution.incremental import INCREMENTAL
 from service.attribution.markov import MARKOV
 from service.attribution.parameters import (
     Parameter,
@@ -24,8 +25,11 @@ from service.kit.errors import Refusal
 DEFAULT_MODEL = "position_based"
 
 POPULATION = (MARKOV,)
+HAZARDS = (INCREMENTAL,)
 
-DEFINITIONS: Mapping[str, ModelDefinition] = {model.name: model for model in (*RULES, *POPULATION)}
+DEFINITIONS: Mapping[str, ModelDefinition] = {
+    model.name: model for model in (*RULES, *POPULATION, *HAZARDS)
+}
 
 _PRESETS: Mapping[str, Preset] = {preset.name: preset for preset in PRESETS}
 

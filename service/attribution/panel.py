@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from service.attribution.journeys import Bools, Ints
 
 Floats = NDArray[np.float64]
+NEVER = np.iinfo(np.int64).min
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +43,8 @@ class Panel:
         event_spell, event_day: int64[e].
         event_of: int64[n], the event of each given conversion; -1 where it is outside the panel:
             of nobody, of somebody never touched before it, or outside the window.
+        since: int64[n], the moment up to which an earlier event has taken the touches of the unit
+            of each given conversion; NEVER where there is none.
     """
 
     touch: Ints
@@ -54,6 +57,7 @@ class Panel:
     event_spell: Ints
     event_day: Ints
     event_of: Ints
+    since: Ints
     state_count: int
 
     @cached_property
@@ -118,8 +122,15 @@ def build_panel(
         event_spell=place[inside],
         event_day=day[inside],
         event_of=number[event_of],
+        since=_taken(event_of, unit, moment),
         state_count=states,
     )
+
+
+def _taken(event_of: Ints, unit: Ints, moment: Ints) -> Ints:
+    """int64[n], the moment of the event before that of each conversion, in its unit."""
+    earlier = np.where(_changes(unit), NEVER, np.append(NEVER, moment[:-1])[: len(moment)])
+    return np.append(earlier, NEVER)[event_of]
 
 
 def _changes(codes: Ints) -> Bools:

@@ -50,20 +50,21 @@ def stocks(panel: Panel, half_life: float, fill: float) -> Stocks:
     )
 
 
-def touch_parts(panel: Panel, half_life: float, fill: float) -> Floats:
-    """float64[m], each touch's part of the stock of its state on the day of its event, adding up
-    to it; zero where its spell ends with no event."""
-    decay = 0.5 ** (1 / half_life)
-    place = np.arange(len(panel.touch))
-    ends = np.flatnonzero(panel.ends)
-    later = ends[np.searchsorted(ends, place)] - place
-    age = (
-        np.maximum(panel.event_day.take(panel.event_of_touch, mode="clip") - panel.day, 0)
-        if (len(panel.event_day))
-        else np.zeros(len(place), np.int64)
-    )
-    part: Floats = fill * (1 - fill) ** later * decay**age
-    return np.where(panel.event_of_touch >= 0, part, 0.0)
+def touch_parts(journey: Ints, state: Ints, age: Ints, half_life: float, fill: float) -> Floats:
+    """float64[m], each touch's part of the stock of its state at the end of its journey; the parts
+    of a state add up to its stock.
+
+    Args: journey, state, age (days before the end, >= 0): int64[m], oldest first in each journey.
+    """
+    order = np.lexsort((state, journey))
+    new = np.append(True, (np.diff(journey[order]) != 0) | (np.diff(state[order]) != 0))[
+        : len(order)
+    ]
+    ends = np.append(np.flatnonzero(new)[1:], len(order))
+    later = np.zeros(len(order), np.int64)
+    later[order] = ends[np.cumsum(new) - 1] - 1 - np.arange(len(order))
+    parts: Floats = fill * (1 - fill) ** later * 0.5 ** (age / half_life)
+    return parts
 
 
 def _levels(panel: Panel, decay: float, fill: float) -> Floats:

@@ -71,7 +71,8 @@ def _by_channel(
     """Incremental conversions and value of each channel in the days of a test."""
     first, past = (date.fromisoformat(day) for day in days)
     period = Period.from_dates(first, past, question.period.zone)
-    figures = measure(mart, replace(question, period=period, group_by=("channel",)), spec)
+    asked = replace(question, period=period, group_by=("channel",), basis="conversion", filters=())
+    figures = measure(mart, asked, spec)
     return {
         label[0] or "": (
             int(figures.conversions.incremental[i]) / 1e6,

@@ -3,18 +3,20 @@
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import duckdb
 from sqlalchemy import Engine
 
+from service.attribution.calibration import Factor
 from service.attribution.catalogue import describe_models
-from service.attribution.models import ModelSpec
+from service.attribution.models import DEFINITIONS, ModelSpec
 from service.journeys.mart import Mart
 from service.kit.errors import Refusal
 from service.kit.time import iso
@@ -31,7 +33,9 @@ from service.reports import quality as quality_report
 from service.reports import records
 from service.reports import roi as roi_report
 from service.reports.applied import apply_edition
+from service.reports.calibrated import calibration_of
 from service.reports.campaigns import SETTING, prepare_rules
+from service.reports.caused import Calibrate
 from service.reports.cell_parts import Cell
 from service.reports.configuration import Edition
 from service.reports.editions import Editions
@@ -43,6 +47,18 @@ Answer = dict[str, Any]
 REMEMBERED = 512
 OLD_MARTS = 2
 RULES_SECONDS = 2.0
+
+
+def _versions(tests: list[Answer]) -> list[tuple[str, int]]:
+    return [(test["id"], test["version"]) for test in tests]
+
+
+def _calibrate(mart: duckdb.DuckDBPyConnection, tests: list[Answer]) -> Calibrate:
+    @cache
+    def factors(question: Question, spec: ModelSpec) -> Mapping[str, Factor]:
+        return calibration_of(mart, question, spec, tests, incremental_report.measure).factors
+
+    return factors
 
 
 class ReportDesk:
@@ -77,25 +93,38 @@ class ReportDesk:
         self._whole: ReportDesk | None = None
 
     def attribution(self, question: Question) -> Answer:
+        tests = self._tests(question)
         return self._ask(
-            "attribution", question, lambda m: attribution_report.attribution(m, question)
+            f"attribution {_versions(tests)}",
+            question,
+            lambda m: attribution_report.attribution(m, question, _calibrate(m, tests)),
         )
 
     def roi(self, question: Question) -> Answer:
-        return self._ask("roi", question, lambda m: roi_report.roi(m, question))
+        tests = self._tests(question)
+        return self._ask(
+            f"roi {_versions(tests)}",
+            question,
+            lambda m: roi_report.roi(m, question, _calibrate(m, tests)),
+        )
 
     def incremental(self, question: Question, spec: ModelSpec) -> Answer:
         """What would not have happened without a channel; calibrated by the lift tests known then."""
-        known_at = question.as_of
-        if isinstance(known_at, int):
-            known_at = received_at(self._engine, known_at)
-        tests = list_lift_tests(self._engine, known_at)
-        versions = [(test["id"], test["version"]) for test in tests]
+        tests = self._tests(replace(question, models=(spec,)))
         return self._ask(
-            f"incremental {spec} {versions}",
+            f"incremental {spec} {_versions(tests)}",
             question,
             lambda m: incremental_report.incremental(m, question, spec, tests),
         )
+
+    def _tests(self, question: Question) -> list[Answer]:
+        """The lift tests that held then; none where no model of the question knows them."""
+        if not any(DEFINITIONS[model.name].kind == "hazard" for model in question.models):
+            return []
+        known_at = question.as_of
+        if isinstance(known_at, int):
+            known_at = received_at(self._engine, known_at)
+        return list_lift_tests(self._engine, known_at)
 
     def trend(self, question: Question, every: str = "day") -> Answer:
         """Points of spend, revenue and counts by day, week or month of the period."""

@@ -6,24 +6,24 @@ unattributed add up to the total; incremental and the baseline add up to the sam
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
 import numpy as np
 
 from service.attribution.calibration import Factor
-from service.attribution.credit import allocate_journeys
-from service.attribution.incremental import INCREMENTAL, Incremental, fit_incremental, settled
+from service.attribution.incremental import Hazard
 from service.attribution.models import ModelSpec, parse_model
-from service.kit.errors import ReconciliationError
+from service.kit.errors import ReconciliationError, Refusal
 from service.kit.money import count_to_number, to_number
-from service.reports.attribution import Cell
+from service.reports.attribution import Cell, load_chosen
 from service.reports.calibrated import Calibration, calibration_of
-from service.reports.credited import Ints, counts, exact_sums
+from service.reports.credited import Bools, Ints, counts, exact_sums
+from service.reports.groups import Groups
+from service.reports.hazard import IncrementalAllocation
 from service.reports.meta import describe, ratio
-from service.reports.panels import populate
-from service.reports.question import Question
+from service.reports.question import TIMES, Question
 from service.reports.roi import period_spend
 
 NORMAL_95 = 1.959963984540054
@@ -39,7 +39,7 @@ def read_spec(half_life: str | None = None, fill: str | None = None) -> ModelSpe
     """The model with the parameters of a query. Raises Refusal."""
     given = {"half_life": half_life, "fill": fill}
     text = "incremental" + "".join(f":{n}={v}" for n, v in given.items() if v is not None)
-    return parse_model(text, {"incremental": INCREMENTAL})
+    return parse_model(text)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +64,12 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """A fit with its figures by row; `spend` and the rows' labels by row too."""
+    """A fit with its figures by row; the rows' labels, states (-1: nobody was touched) and spend;
+    what conversions of people never touched before add up to: millionths, and minor units."""
 
-    fit: Incremental
+    fit: Hazard
     labels: list[Labels]
+    state: list[int]
     conversions: Split
     value: Split
     spend: Ints
@@ -76,41 +78,59 @@ class Measured:
 
 def measure(mart: duckdb.DuckDBPyConnection, question: Question, spec: ModelSpec) -> Measured:
     """The model fitted to the question's period, and its figures. Raises Refusal."""
-    found = populate(mart, question)
+    _check(question)
+    loaded, chosen = load_chosen(mart, question)
+    allocation = IncrementalAllocation(mart, loaded, question, spec)
+    found, fit = allocation.fitted(0)
+    groups = Groups(mart, replace(question, filters=()))
+    rows = groups.rows_of(loaded.dimension_id, loaded.page_id, loaded.journeys.touched_at)
     spent = period_spend(mart, question)
-    spend_rows = found.groups.rows_of(spent["dimension_id"], None, np.zeros(len(spent["day"])))
-    labels = found.groups.labels
-    fit = fit_incremental(found.panel, found.own, *settled(spec["half_life"], spec["fill"]))
-    chosen = np.ones(len(found.loaded.value), bool) if found.chosen is None else found.chosen
-    one = np.where(chosen, counts(found.loaded), 0)
-    worth = np.where(chosen, found.loaded.value, 0)
-    outside = found.panel.event_of[: len(one)] < 0
+    spend_rows = groups.rows_of(spent["dimension_id"], None, np.zeros(len(spent["day"])))
+    labels = [*groups.labels, *(label for label in found.labels if label not in groups.labels)]
+    place = {label: number for number, label in enumerate(found.labels)}
+    outside = found.panel.event_of[: len(found.reached)] < 0
+    measures = {"conversions": counts(loaded), "value": loaded.value}
+    split = {
+        name: _split(allocation, amounts, rows, len(labels), chosen)
+        for name, amounts in measures.items()
+    }
+    never = [int(_chosen(a, chosen)[outside].sum()) for a in measures.values()]
     return Measured(
         fit=fit,
         labels=labels,
-        conversions=_split(fit, one, len(labels)),
-        value=_split(fit, worth, len(labels)),
+        state=[place.get(label, -1) for label in labels],
+        **split,
         spend=exact_sums(spend_rows, spent["spend"].astype(np.int64), len(labels)),
-        never_touched=(int(one[outside].sum()), int(worth[outside].sum())),
+        never_touched=(never[0], never[1]),
     )
 
 
-def _split(fit: Incremental, amounts: Ints, rows: int) -> Split:
-    """The amounts of the first given conversions (those after them only end spells)."""
-    offsets, state, weight = fit.shares()
-    offsets = offsets[: len(amounts) + 1]
-    state, weight = state[: offsets[-1]], weight[: offsets[-1]]
-    of_channel = state >= 0
-    caused = allocate_journeys(amounts, weight, offsets)
-    credit = allocate_journeys(amounts, np.where(of_channel, weight, 0), offsets)
-    total = int(amounts.sum())
-    attributed = exact_sums(state[of_channel], credit[of_channel], rows)
+def _check(question: Question) -> None:
+    if question.basis == "touch":
+        raise Refusal(
+            "unknown_value", "basis", "incremental conversions are dated by the conversion"
+        )
+    if dated := [name for name in question.group_by if name in TIMES]:
+        raise Refusal(
+            "unknown_group", "group_by", f"one fit covers the period: no rows by {dated[0]} here"
+        )
+
+
+def _chosen(amounts: Ints, chosen: Bools | None) -> Ints:
+    return amounts if chosen is None else np.where(chosen, amounts, 0)
+
+
+def _split(
+    allocation: IncrementalAllocation, amounts: Ints, rows: Ints, count: int, chosen: Bools | None
+) -> Split:
+    credit = allocation.gather(amounts, rows, count, chosen)
+    caused = allocation.caused(amounts, rows, count, chosen)
     return Split(
-        attributed=attributed,
-        incremental=exact_sums(state[of_channel], caused[of_channel], rows),
-        unattributed=total - int(credit.sum()),
-        baseline=int(caused[~of_channel].sum()),
-        total=total,
+        attributed=credit.rows,
+        incremental=caused,
+        unattributed=sum(credit.unattributed.values()),
+        baseline=credit.total - int(caused.sum()),
+        total=credit.total,
     )
 
 
@@ -143,7 +163,7 @@ def incremental(
             **_row(figures, i, factors[i], currency),
         }
         for i in order
-        if figures.spend[i] or figures.fit.touched[i]
+        if figures.spend[i] or _is_touched(figures, i)
     ]
     baseline = _baseline(figures, factors, currency)
     coverage = {
@@ -177,10 +197,14 @@ def _factor_of(label: Labels, question: Question, calibration: Calibration) -> F
     return calibration.factors.get(label[question.group_by.index("channel")] or "")
 
 
+def _is_touched(figures: Measured, row: int) -> bool:
+    return figures.state[row] >= 0 and bool(figures.fit.touched[figures.state[row]])
+
+
 def _row(figures: Measured, row: int, factor: Factor | None, currency: str) -> Cell:
     count, value = (int(s.incremental[row]) for s in (figures.conversions, figures.value))
     spend = int(figures.spend[row])
-    low, high = _interval(figures.fit, row, count / 1e6, 0.0)
+    low, high = _interval(figures.fit, figures.state[row], count / 1e6, 0.0)
     found: Cell = {
         "spend": to_number(spend, currency),
         "attributed": _pair(
@@ -196,7 +220,9 @@ def _row(figures: Measured, row: int, factor: Factor | None, currency: str) -> C
     }
     if factor is not None:
         count, value = _times(count, factor), _times(value, factor)
-        low, high = _interval(figures.fit, row, count / 1e6, factor.deviation, factor.factor)
+        low, high = _interval(
+            figures.fit, figures.state[row], count / 1e6, factor.deviation, factor.factor
+        )
         found["calibrated"] = {
             **_pair(count, value, currency),
             "low": low,
@@ -212,14 +238,16 @@ def _times(amount: int, factor: Factor) -> int:
 
 
 def _interval(
-    fit: Incremental, row: int, count: float, deviation: float, factor: float = 1.0
+    fit: Hazard, state: int, count: float, deviation: float, factor: float = 1.0
 ) -> tuple[float, float]:
     """95 %, on the log scale: the fit's own error and that of the factor together. Where the fit
-    gives nothing, from 0 to the bound by likelihood ratio."""
-    if fit.expected[row] <= 0 or math.isnan(fit.error[row]):
-        upper = fit.upper[row] * factor if not math.isnan(fit.upper[row]) else 0.0
+    gives nothing, from 0 to the bound by likelihood ratio; of no state (-1), nothing."""
+    if state < 0:
+        return 0.0, 0.0
+    if fit.expected[state] <= 0 or math.isnan(fit.error[state]):
+        upper = fit.upper[state] * factor if not math.isnan(fit.upper[state]) else 0.0
         return 0.0, round(float(upper), 6)
-    spread = NORMAL_95 * math.hypot(fit.error[row] / fit.expected[row], deviation)
+    spread = NORMAL_95 * math.hypot(fit.error[state] / fit.expected[state], deviation)
     spread = min(spread, 50.0)
     return round(count * math.exp(-spread), 6), round(count * math.exp(spread), 6)
 
@@ -252,7 +280,7 @@ def _warnings(
     figures: Measured, baseline: Cell, calibration: Calibration, question: Question
 ) -> list[str]:
     found = [CONFOUNDED]
-    fitted = int(figures.fit.panel.weight.sum())
+    fitted = int(figures.fit.facts["conversions_fitted"])
     if fitted < FEW:
         found.append(f"Only {fitted} conversions: the intervals say more than the figures.")
     if calibration.factors and "channel" not in question.group_by:

@@ -9,104 +9,139 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from service.attribution.incremental import MOST_STATES
-from service.attribution.panel import Happenings, Panel, build_panel
+from service.attribution.panel import NEVER, Happenings, Panel, build_panel
 from service.kit.duck import Columns, fetch_columns
 from service.kit.errors import Refusal
-from service.reports.attribution import load_chosen
-from service.reports.groups import Groups, local_days
+from service.reports.applied import excluded_dimensions
+from service.reports.groups import Groups, Label, local_days
 from service.reports.load import FOREVER, Loaded, dimension_columns, lookback_micros
+from service.reports.population import in_order
 from service.reports.question import TIMES, Question
 
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
 class Populated:
-    """The panel of a question with what its numbers mean.
+    """The panel of one stage of a question, and what is loaded in its terms.
 
-    `loaded`, `chosen`: the period's conversions and which of them count (None: all); they are the
-    panel's first given conversions, in their order. States are the rows of `groups`, the last one
-    the visits that came directly. `touches`: columns of the panel's given touches.
+    States are the rows of the question's groupings (times aside) by `labels`, the last one the
+    visits that came directly.
+
+    Attributes:
+        reached: int64[c], which of the loaded conversions are of the stage: the panel's first given
+            conversions, in their order.
+        state, age: int64[m] of every loaded touch, age in days before its conversion's day.
+        live: bool[m], it led to no earlier conversion of the stage.
+        again: bool[c], the stage was reached before.
     """
 
     panel: Panel
-    loaded: Loaded
-    chosen: NDArray[np.bool_] | None
-    groups: Groups
-    touches: Columns
+    labels: list[tuple[Label, ...]]
+    reached: Ints
+    state: Ints
+    age: Ints
+    live: Bools
+    again: Bools
 
     @property
-    def own(self) -> NDArray[np.bool_]:
+    def own(self) -> Bools:
         """bool[k], states of visits that nothing led to."""
         direct = np.zeros(self.panel.state_count, bool)
         direct[-1] = True
         return direct
 
 
-def populate(mart: duckdb.DuckDBPyConnection, question: Question) -> Populated:
-    """Everybody with a touch in the period or the lookback before it, and their conversions.
+def populate(
+    mart: duckdb.DuckDBPyConnection, question: Question, loaded: Loaded, stage: int
+) -> Populated:
+    """Everybody with a touch in the period or the lookback before it, and their conversions of one
+    of the loaded stages (by its place).
 
-    Raises: Refusal for a basis or grouping that dates credit, and beyond the limit of states.
+    Raises: Refusal beyond the limit of states.
     """
-    _check(question)
-    loaded, chosen = load_chosen(mart, question)
-    edges = {
-        "since": max(question.period.start_micros - lookback_micros(question), -FOREVER),
-        "start": question.period.start_micros,
-        "end": question.period.end_micros,
-        "scope": question.scope,
-    }
-    stage = "won" if question.conversion == "repeat" else question.conversion
-    touches = fetch_columns(mart, _TOUCHES, {k: edges[k] for k in ("since", "end")})
-    earlier = fetch_columns(
-        mart, _EARLIER, {"stage": stage, **{k: edges[k] for k in ("since", "start")}}
+    reached = np.flatnonzero(loaded.conversions["stage"] == stage)
+    edges = _edges(question)
+    touches = fetch_columns(
+        mart,
+        _TOUCHES,
+        {**{k: edges[k] for k in ("since", "end")}, "excluded": excluded_dimensions(mart)},
     )
-    keys = np.concatenate((loaded.conversions["conversion_key"], earlier["conversion_key"]))
-    moments = np.concatenate((loaded.conversions["occurred_at"], earlier["occurred_at"]))
+    named = {"stage": loaded.stages[stage], **{k: edges[k] for k in ("since", "start")}}
+    earlier = fetch_columns(mart, _EARLIER, named)
+    keys = np.concatenate(
+        (loaded.conversions["conversion_key"][reached], earlier["conversion_key"])
+    )
+    converted = np.concatenate((loaded.journeys.converted_at[reached], earlier["occurred_at"]))
     who, whose = _units(mart, question, touches["person_id"], keys)
-    groups = Groups(mart, replace(question, filters=()))
-    rows = groups.rows_of(touches["dimension_id"], touches["page_id"], touches["occurred_at"])
-    states = len(groups.labels) + 1
-    if states > MOST_STATES:
-        raise Refusal(
-            "too_many_states",
-            "group_by",
-            f"the model takes at most {MOST_STATES - 1} rows and {','.join(question.group_by)} makes "
-            f"{states - 1}; group by something coarser such as channel",
-        )
-    direct = dimension_columns(mart).is_direct[touches["dimension_id"]]
-    state = np.where(direct, states - 1, rows)
+    codes, labels = _states(mart, question, loaded, touches)
     order = np.argsort(who, kind="stable")
-    touches = {name: column[order] for name, column in touches.items()}
-    when = touches["occurred_at"]
-    last = min(question.period.end_micros - 1, _newest(mart, question.period.start_micros))
-    everything = np.concatenate((when, moments, [question.period.start_micros, last]))
+    when = touches["occurred_at"][order]
+    touched, states = loaded.journeys.touched_at, len(labels) + 1
+    last = min(edges["end"] - 1, _newest(mart, edges["start"]))
+    everything = np.concatenate((when, converted, touched, [edges["start"], last]))
     day, _ = local_days(everything, question.period.zone)
+    parts = np.split(day, np.cumsum([len(when), len(converted), len(touched)]))
     panel = build_panel(
-        Happenings(who[order], when, day[: len(when)]),
-        state[order],
-        Happenings(whose, moments, day[len(when) : -2]),
+        Happenings(who[order], when, parts[0]),
+        codes[len(touched) :][order],
+        Happenings(whose, converted, parts[1]),
         (int(day[-2]), int(day[-1]) + 1),
         states,
     )
-    return Populated(panel, loaded, chosen, groups, touches)
+    count = len(loaded.value)
+    since, at_day = np.full(count, NEVER), np.zeros(count, np.int64)
+    since[reached] = panel.since[: len(reached)]
+    at_day[reached] = parts[1][: len(reached)]
+    owner = loaded.journeys.journey
+    return Populated(
+        panel=panel,
+        labels=labels,
+        reached=reached,
+        state=codes[: len(touched)],
+        age=at_day[owner] - parts[2],
+        live=touched > since[owner],
+        again=since[reached] != NEVER,
+    )
 
 
-def _check(question: Question) -> None:
+def _edges(question: Question) -> dict[str, int]:
+    """First moment of touches, first of days at risk, and the one after the last."""
+    end = question.period.end_micros
     if question.basis == "touch":
-        raise Refusal(
-            "unknown_value", "basis", "incremental conversions are dated by the conversion"
-        )
-    if dated := [name for name in question.group_by if name in TIMES]:
-        raise Refusal(
-            "unknown_group", "group_by", f"one fit covers the period: no rows by {dated[0]} here"
-        )
+        end = FOREVER if question.lookback is None else end + lookback_micros(question)
+    start = question.period.start_micros
+    return {"since": max(start - lookback_micros(question), -FOREVER), "start": start, "end": end}
 
 
+def _states(
+    mart: duckdb.DuckDBPyConnection, question: Question, loaded: Loaded, touches: Columns
+) -> tuple[Ints, list[tuple[Label, ...]]]:
+    """The state of the loaded touches and of the others, and the states' labels."""
+    names = tuple(n for n in question.group_by if n not in TIMES) or ("channel",)
+    groups = Groups(mart, replace(question, group_by=names, filters=()))
+    dimension = np.concatenate((loaded.dimension_id, touches["dimension_id"]))
+    page = np.concatenate((loaded.page_id, touches["page_id"]))
+    rows, labels = in_order(groups.rows_of(dimension, page, np.zeros(len(page))), groups.labels)
+    if len(labels) >= MOST_STATES:
+        raise Refusal(
+            "too_many_states",
+            "group_by",
+            f"incremental takes at most {MOST_STATES - 1} states and {','.join(names)} makes "
+            f"{len(labels)}; group by something coarser such as channel",
+        )
+    direct = dimension_columns(mart).is_direct[dimension]
+    return np.where(direct, len(labels), rows).astype(np.int64), labels
+
+
+# People by what arrived in no other order: the sums of the fit must not depend on it.
 _TOUCHES = """
-SELECT person_id, occurred_at, dimension_id, COALESCE(page_id, 0) AS page_id, seq
-FROM touchpoints WHERE occurred_at >= $since AND occurred_at < $end
-ORDER BY occurred_at, tie, person_id
+SELECT t.person_id, t.occurred_at, t.dimension_id, COALESCE(t.page_id, 0) AS page_id
+FROM touchpoints AS t JOIN people AS p ON p.person_id = t.person_id
+WHERE t.occurred_at >= $since AND t.occurred_at < $end
+    AND NOT LIST_CONTAINS(CAST($excluded AS INTEGER[]), t.dimension_id)
+ORDER BY t.occurred_at, t.tie, p.public_id
 """
 _EARLIER = """
 SELECT conversion_key, occurred_at FROM conversions
@@ -123,7 +158,8 @@ def _units(
     mart: duckdb.DuckDBPyConnection, question: Question, person: Ints, keys: Ints
 ) -> tuple[Ints, Ints]:
     """The unit of each touch and of each conversion (-1: of nobody). A unit is a person, the people
-    of one conversion together, or with scope `account` those of one company."""
+    of one conversion together, or with scope `account` those of one company; units are numbered by
+    their first touches."""
     mart.register("asked_conversions", {"conversion_key": keys})
     members = fetch_columns(mart, _MEMBERS)
     mart.unregister("asked_conversions")
@@ -133,8 +169,8 @@ def _units(
         "WHERE $scope = 'account' ORDER BY person_id, account_key",
         {"scope": question.scope},
     )
-    people = max((int(c.max(initial=-1)) for c in (person, members["person_id"], company["person_id"])),
-                 default=-1) + 1  # fmt: skip
+    seen = (person, members["person_id"], company["person_id"])
+    people = max((int(column.max(initial=-1)) for column in seen), default=-1) + 1
     order = np.argsort(keys, kind="stable")
     place = order[np.searchsorted(keys[order], members["conversion_key"])]
     nodes = people + len(keys) + int(company["account"].max(initial=0)) + 1
@@ -143,11 +179,13 @@ def _units(
     graph = sparse.coo_array((np.ones(len(one), np.int8), (one, other)), shape=(nodes, nodes))
     label = connected_components(graph, directed=False)[1]
     unit = label[np.concatenate((person, people + np.arange(len(keys))))]
-    number = np.unique(unit, return_inverse=True)[1].astype(np.int64)
-    whose = number[len(person) :]
+    _, first, inverse = np.unique(unit, return_index=True, return_inverse=True)
+    number = np.empty(len(first), np.int64)
+    number[np.argsort(first)] = np.arange(len(first))
+    number = number[inverse]
     peopled = np.zeros(len(keys), bool)
     peopled[place] = True
-    return number[: len(person)], np.where(peopled, whose, -1)
+    return number[: len(person)], np.where(peopled, number[len(person) :], -1)
 
 
 def _newest(mart: duckdb.DuckDBPyConnection, least: int) -> int:

@@ -15,7 +15,8 @@ from service.kit.money import count_to_number, to_number
 from service.kit.time import to_micros
 from service.reports.allocations import allocation_of
 from service.reports.attribution import clock
-from service.reports.credited import MILLION, counts, exact_sums
+from service.reports.caused import Calibrate, Measure, caused, no_tests
+from service.reports.credited import MILLION, Allocation, counts, exact_sums
 from service.reports.exchange import converted
 from service.reports.groups import Groups
 from service.reports.load import Loaded, load
@@ -58,8 +59,11 @@ class Sums:
             setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
 
 
-def roi(mart: duckdb.DuckDBPyConnection, question: Question) -> dict[str, Any]:
-    """Spend, funnel counts, revenue and their ratios by row; unattributed apart; totals; meta.
+def roi(
+    mart: duckdb.DuckDBPyConnection, question: Question, calibrate: Calibrate = no_tests
+) -> dict[str, Any]:
+    """Spend, funnel counts, revenue and their ratios by row; unattributed apart; totals; meta; what
+    would not have happened without a row, of a model that knows a baseline.
 
     Counts of a row are credits under the first of the question's models, so that rows and the
     unattributed row add up to the totals. Needs the table `factors`.
@@ -79,7 +83,25 @@ def roi(mart: duckdb.DuckDBPyConnection, question: Question) -> dict[str, Any]:
     table["visits"] += _by_row(visit_rows, visited["visits"], count)
     rest = Sums()
     totals = Sums()
-    _credit(mart, loaded, question, touch_rows, table, rest, totals)
+    allocation = allocation_of(mart, loaded, question, question.models[0])
+    _credit(allocation, loaded, question, touch_rows, table, rest, totals)
+    asked = measures_of(loaded, question)
+    brought = caused(
+        allocation,
+        question,
+        question.models[0],
+        {
+            name: Measure(*asked[name], getattr(totals, name), conversion)
+            for name, conversion in (
+                ("conversions", question.conversion),
+                ("customers", "won"),
+                ("revenue", "won"),
+            )
+        },
+        (touch_rows, groups.labels),
+        calibrate,
+        table["spend"],
+    )
     rows = [_row_sums(table, index) for index in range(count)]
     for row in rows:
         for name in ("spend", "impressions", "clicks", "visits"):
@@ -90,11 +112,14 @@ def roi(mart: duckdb.DuckDBPyConnection, question: Question) -> dict[str, Any]:
         "conversions": ratio(totals.conversions - rest.conversions, totals.conversions),
         "spend": ratio(int(spent["spend"][spent["mapped"]].sum()), int(spent["spend"].sum())),
     }
-    return _answer(mart, question, groups.labels, rows, rest, totals, coverage)
+    return {
+        **_answer(mart, question, groups.labels, rows, rest, totals, coverage),
+        "incremental": brought,
+    }
 
 
 def _credit(
-    mart: duckdb.DuckDBPyConnection,
+    allocation: Allocation,
     loaded: Loaded,
     question: Question,
     rows: Ints,
@@ -102,7 +127,6 @@ def _credit(
     rest: Sums,
     totals: Sums,
 ) -> None:
-    allocation = allocation_of(mart, loaded, question, question.models[0])
     for name, (amounts, chosen) in measures_of(loaded, question).items():
         credit = allocation.gather(amounts, rows, len(table[name]), chosen)
         table[name] += credit.rows

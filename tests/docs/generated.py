@@ -38,12 +38,15 @@ def model_sections() -> str:
     return "\n\n".join("\n\n".join(_section(model)) for model in describe_models())
 
 
+_FORMULAS = {"population": "Shares", "hazard": "Chance that channel c brought a conversion"}
+
+
 def _section(model: dict[str, Any]) -> list[str]:
     default = ", the default" if model["is_default"] else ""
     parts = [
         f"### {model['title']}",
         f"`{model['name']}`, version {model['version']}{default}. {model['description']}",
-        f"{'Shares' if model['kind'] == 'population' else 'Weights'}: `{model['formula']}`",
+        f"{_FORMULAS.get(model['kind'], 'Weights')}: `{model['formula']}`",
     ]
     if model["parameters"]:
         parts.append(_table("parameter | default | meaning", map(_parameter, model["parameters"])))
@@ -53,6 +56,10 @@ def _section(model: dict[str, Any]) -> list[str]:
     if model["kind"] == "population":
         head = "example | journeys: conversions and others | conversions of each channel | why"
         parts.append(_table(head, map(_population_example, model["population_examples"])))
+        return [*parts, f"Source: {_linked(model['source'])}."]
+    if model["kind"] == "hazard":
+        head = "example | people | what each channel brought | why"
+        parts.append(_table(head, map(_panel_example, model["panel_examples"])))
         return [*parts, f"Source: {_linked(model['source'])}."]
     parts.append(
         _table(
@@ -108,6 +115,22 @@ def _population_example(example: dict[str, Any]) -> str:
     ]
     credit = [f"{part['channel']}: {part['conversions']:g}" for part in example["credit"]]
     cells = ("<br>".join(paths), "<br>".join(credit), example["note"])
+    return f"| `{example['model']}` | {' | '.join(cells)} |"
+
+
+def _panel_example(example: dict[str, Any]) -> str:
+    people = [
+        f"{each['count']} touched by {each['touched_by']} on day 1 of {example['days']}: "
+        + (
+            f"convert on day {each['conversion_day']}"
+            if each["conversion_day"]
+            else "do not convert"
+        )
+        for each in example["people"]
+    ]
+    brought = [f"{part['channel']}: {part['conversions']:g}" for part in example["incremental"]]
+    brought.append(f"(baseline): {example['baseline']:g}")
+    cells = ("<br>".join(people), "<br>".join(brought), example["note"])
     return f"| `{example['model']}` | {' | '.join(cells)} |"
 
 
