@@ -34,6 +34,10 @@ HALF_LIVES = (1, 2, 4, 7, 14, 30)
 """Days; without a `half_life` the likeliest of these is taken, the shorter one where two tie."""
 
 WEIGHT_BITS = 30
+CONFOUNDED = (
+    "Exposure was not assigned at random. Channels that people seek out when they already mean to "
+    "buy, or that are shown to those who do, are overstated; only a lift test tells by how much."
+)
 MOST_STATES = 400
 _BASES = 2
 
@@ -51,6 +55,7 @@ INCREMENTAL = ModelDefinition(
         "Several conversions of one person on one day are one event.",
         "A touch leads to the first conversion after it and to no later one.",
     ),
+    warnings=(CONFOUNDED,),
     source="Zhang, Wei, Ren 2014, Multi-touch attribution in online advertising with survival theory",
     parameters=(
         Parameter(

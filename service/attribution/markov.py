@@ -16,10 +16,12 @@ from scipy import sparse
 
 from service.attribution.chains import Chain, Statistics, chain_of, statistics_of
 from service.attribution.definitions import ModelDefinition
+from service.attribution.draws import Draws
 from service.attribution.fitted import Fit
-from service.attribution.journeys import Bools, Ints
+from service.attribution.journeys import Bools
 from service.attribution.parameters import Parameter
 from service.attribution.paths import Floats, Paths
+from service.attribution.shapley import shared
 from service.attribution.transforms import STEP_PARAMETERS
 from service.kit.errors import Refusal
 
@@ -85,8 +87,16 @@ def fit_markov(paths: Paths, order: int, *, null: bool) -> Fit:
         return Fit(shares=zeros, details={"removal_effect": zeros}, facts=_facts(0.0, 0))
     chain = _chain(paths, order)
     nulls = paths.nulls if null else np.zeros_like(paths.nulls)
-    counts = _Counts.of(statistics_of(chain), paths.conversions, nulls, paths.values)
-    solved = _solve(counts, chain, chain.contains(paths.state_count))
+    statistics = statistics_of(chain)
+    journeys = (paths.conversions + nulls).astype(np.float64)
+    sums = _Sums(
+        journeys @ statistics.moves,
+        journeys @ statistics.visits,
+        journeys @ statistics.starts,
+        paths.conversions @ statistics.ends,
+        paths.values @ statistics.ends,
+    )
+    solved = _solve(_Counts.of(sums, statistics), chain, chain.contains(paths.state_count))
     paid = solved.lost_value if paths.values.sum() > 0 else solved.lost
     details = {"removal_effect": _clean(solved.lost / solved.rate)}
     if order == 1:
@@ -96,7 +106,7 @@ def fit_markov(paths: Paths, order: int, *, null: bool) -> Fit:
         ):
             details[name] = zeros.copy()
             details[name][chain.states[:, 0]] = getattr(solved, column)
-    return Fit(shares=_shared(paid), details=details, facts=_facts(solved.rate, solved.iterations))
+    return Fit(shares=shared(paid), details=details, facts=_facts(solved.rate, solved.iterations))
 
 
 def _facts(rate: float, iterations: int) -> dict[str, object]:
@@ -116,6 +126,22 @@ def _chain(paths: Paths, order: int) -> Chain:
 
 
 @dataclass(frozen=True, eq=False)
+class _Sums:
+    """What a chain counts, of one count of the paths or, with a first dimension d, of many.
+
+    Attributes:
+        moves: float64[…, e]; visits, starts, won, worth: float64[…, states], the last two what ends
+            in a state, in conversions and in value.
+    """
+
+    moves: Floats
+    visits: Floats
+    starts: Floats
+    won: Floats
+    worth: Floats
+
+
+@dataclass(frozen=True, eq=False)
 class _Counts:
     """The chain's probabilities under one count of the paths.
 
@@ -130,18 +156,14 @@ class _Counts:
     pays: Floats
 
     @classmethod
-    def of(
-        cls, statistics: Statistics, conversions: Ints, nulls: Ints, values: Floats
-    ) -> "_Counts":
-        journeys = (conversions + nulls).astype(np.float64)
-        visits = journeys @ statistics.visits
-        per_visit = 1 / np.where(visits > 0, visits, 1)
-        moves = (journeys @ statistics.moves) * per_visit[statistics.source]
-        states = len(visits)
+    def of(cls, sums: _Sums, statistics: Statistics) -> "_Counts":
+        per_visit = 1 / np.where(sums.visits > 0, sums.visits, 1)
+        moves = sums.moves * per_visit[statistics.source]
+        states = len(per_visit)
         return cls(
             sparse.csr_array((moves, (statistics.source, statistics.target)), (states, states)),
-            (journeys @ statistics.starts) / journeys.sum(),
-            (np.column_stack([conversions, values]).T @ statistics.ends).T * per_visit[:, None],
+            sums.starts / sums.starts.sum(),
+            np.column_stack([sums.won, sums.worth]) * per_visit[:, None],
         )
 
 
@@ -189,34 +211,60 @@ def _clean(effects: Floats) -> Floats:
     return np.clip(effects, 0.0, 1.0)
 
 
-def _shared(lost: Floats) -> Floats:
-    """Shares that add up to 1. A channel whose removal would raise a total (refunds) gets none."""
-    positive = np.maximum(lost, 0.0)
-    total = positive.sum()
-    shares: Floats = positive / total if total > 0 else positive
-    return shares
-
-
-def draw_markov(
-    paths: Paths, conversions: Floats, nulls: Floats, values: Floats, order: int, *, null: bool
-) -> Floats:
-    """float64[d, state_count], the shares under d counts of the paths, each [d, p].
+def draw_markov(paths: Paths, draws: Draws, order: int, *, null: bool) -> Floats:
+    """float64[d, state_count], the shares under d counts of the paths.
 
     Raises:
         Refusal: `too_many_states`.
     """
     nonempty = paths.sizes > 0
-    kept = paths.select(nonempty)
-    shares = np.zeros((len(conversions), paths.state_count))
+    kept, draws = paths.select(nonempty), draws.of_paths(nonempty)
+    shares = np.zeros((len(draws), paths.state_count))
     if kept.path_count == 0:
         return shares
     chain = _chain(kept, order)
     statistics, members = statistics_of(chain), chain.contains(paths.state_count)
-    for draw in range(len(conversions)):
-        won, worth = conversions[draw, nonempty], values[draw, nonempty]
-        lost = nulls[draw, nonempty] if null else np.zeros_like(won)
-        if won.any():
-            counts = _Counts.of(statistics, won, lost, worth)
-            solved = _solve(counts, chain, members)
-            shares[draw] = _shared(solved.lost_value if worth.sum() > 0 else solved.lost)
+    journeys = draws.conversions + draws.nulls if null else draws.conversions
+    tables = [
+        draws.sums(journeys, statistics.moves),
+        draws.sums(journeys, statistics.visits),
+        draws.sums(journeys, statistics.starts),
+        draws.sums(draws.conversions, statistics.ends),
+        draws.sums(draws.values, statistics.ends),
+    ]
+    cells = chain.state_count**2 if order == 1 else len(statistics.source)
+    for rows in draws.parts(cells):
+        sums = _Sums(*(draws.drawn(table, rows) for table in tables))
+        if order == 1:
+            shares[rows, chain.states[:, 0]] = _closed_forms(sums, statistics)
+        else:
+            shares[rows] = [
+                _shares_of_draw(_Sums(*one), statistics, chain, members)
+                for one in zip(
+                    sums.moves, sums.visits, sums.starts, sums.won, sums.worth, strict=True
+                )
+            ]
     return shares
+
+
+def _closed_forms(sums: _Sums, statistics: Statistics) -> Floats:
+    """float64[d, states], the shares u_c g_c / N_cc of all draws at once."""
+    draws, states = sums.visits.shape
+    per_visit = 1 / np.where(sums.visits > 0, sums.visits, 1)
+    matrix = np.zeros((draws, states, states))
+    matrix[:, statistics.source, statistics.target] = -sums.moves * per_visit[:, statistics.source]
+    diagonal = np.arange(states)
+    matrix[:, diagonal, diagonal] += 1
+    inverse = np.linalg.inv(matrix)
+    paying = np.where(sums.worth.sum(axis=1, keepdims=True) > 0, sums.worth, sums.won) * per_visit
+    visits = (sums.starts[:, None] @ inverse)[:, 0]
+    expected = (inverse @ paying[:, :, None])[:, :, 0]
+    lost = visits * expected / inverse[:, diagonal, diagonal]
+    return shared(np.where(sums.won.any(axis=1, keepdims=True), lost, 0.0))
+
+
+def _shares_of_draw(sums: _Sums, statistics: Statistics, chain: Chain, members: Bools) -> Floats:
+    if not sums.won.any():
+        return np.zeros(members.shape[1])
+    solved = _solve(_Counts.of(sums, statistics), chain, members)
+    return shared(solved.lost_value if sums.worth.sum() > 0 else solved.lost)

@@ -13,7 +13,7 @@ import duckdb
 import numpy as np
 
 from service.attribution.calibration import Factor
-from service.attribution.incremental import Hazard
+from service.attribution.incremental import CONFOUNDED, Hazard
 from service.attribution.models import ModelSpec, parse_model
 from service.kit.errors import ReconciliationError, Refusal
 from service.kit.money import count_to_number, to_number
@@ -28,10 +28,6 @@ from service.reports.roi import period_spend
 
 NORMAL_95 = 1.959963984540054
 FEW = 100
-CONFOUNDED = (
-    "Exposure was not assigned at random. Channels that people seek out when they already mean to "
-    "buy, or that are shown to those who do, are overstated; only a lift test tells by how much."
-)
 Labels = tuple[str | None, ...]
 
 

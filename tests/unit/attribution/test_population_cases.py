@@ -95,3 +95,93 @@ def test_orders_by_exact_fractions(
     given = credit_of(model, _counts(DERIVED))
     assert tuple(given.values()) == pytest.approx(conversions, abs=1e-9)
     assert tuple(credit_of(model, DERIVED).values()) == pytest.approx(values, abs=1e-9)
+
+
+def test_snowplow_fractribution() -> None:
+    """snowplow/dbt-snowplow-fractribution, integration_tests/data/expected (Apache-2.0)."""
+    rows: list[Row] = [
+        ("Direct", 3, 25, 94.42),
+        ("Organic_Search", 1, 26, 66.5),
+        ("Referral Direct", 0, 1, 0),
+        ("Video", 1, 2, 200),
+        ("Organic_Search Paid_Search_Other", 0, 2, 0),
+        ("Referral", 0, 2, 0),
+        ("Organic_Search Direct", 1, 1, 140),
+        ("Paid_Search_Other", 0, 1, 0),
+        ("Unmatched_Channel", 0, 1, 0),
+    ]
+    nothing = {"Paid_Search_Other": 0.0, "Referral": 0.0, "Unmatched_Channel": 0.0}
+    assert credit_of("fractribution", _counts(rows)) == pytest.approx(
+        {"Direct": 3.5409582689335393, "Organic_Search": 1.4590417310664605, "Video": 1, **nothing},
+        abs=1e-9,
+    )
+    assert credit_of("fractribution", rows) == pytest.approx(
+        {
+            "Direct": 170.1541576506955,
+            "Organic_Search": 130.76584234930448,
+            "Video": 200,
+            **nothing,
+        },
+        abs=1e-9,
+    )
+
+
+def test_mta_shapley() -> None:
+    """eeghor/mta tests/test_shapley.py."""
+    rows: list[Row] = [("a", 4, 0), ("a b", 6, 0)]
+    assert credit_of("shapley", rows) == pytest.approx({"a": 7, "b": 3}, abs=1e-12)
+
+
+def test_hegewald_three_channels() -> None:
+    """Hegewald, towardsdatascience, data-driven marketing attribution: conversions as hundredths."""
+    rows: list[Row] = [
+        ("F", 20, 0),
+        ("O", 10, 0),
+        ("L", 17, 0),
+        ("F O", 17, 0),
+        ("F L", 30, 0),
+        ("F L O", 6, 0),
+    ]
+    expected = {"F": 45.5, "O": 20.5, "L": 34}
+    assert credit_of("shapley", rows) == pytest.approx(expected, abs=1e-9)
+
+
+def test_ordered_shapley_by_position() -> None:
+    """Zhao, Mahboobi, Bagheri 2018, ordered; derived with fractions."""
+    rows: list[Row] = [("a b a", 6, 0), ("b a", 4, 0), ("a", 2, 0), ("c b a c", 3, 0)]
+    fit, names = fitted("shapley_ordered", rows)
+    given = {f"{names[code]}@{place}": value for code, place, value in fit.facts["by_position"]}  # type: ignore[attr-defined]
+    # The path c b a c carries 1 for each of three channels: a at 3, b at 2, half of c at each end.
+    derived = {"a@1": 3.5, "a@2": 2, "a@3": 2.5, "b@1": 2, "b@2": 4, "c@1": 0.5, "c@4": 0.5}
+    assert given == pytest.approx(derived, abs=1e-12)
+
+
+def test_do_attribution_is_offered_as_the_subset_game() -> None:
+    """do-attribution 0.0.2 README: its exact-set game gives -0.58 to a channel and sums to zero; the
+    subset-sum game of the same data adds up to the conversions, none below zero."""
+    rows: list[Row] = [
+        ("Email Social", 1, 1),
+        ("Search Email", 1, 0),
+        ("Social", 1, 0),
+        ("Email Search", 0, 1),
+        ("Search Social Email", 1, 0),
+        ("Direct", 1, 0),
+        ("Search Email Social", 1, 0),
+        ("Social Email", 1, 0),
+        ("Search", 0, 1),
+    ]
+    given = credit_of("shapley", rows)
+    expected = {"Direct": 1, "Email": 13 / 6, "Search": 7 / 6, "Social": 8 / 3}
+    assert given == pytest.approx(expected, abs=1e-12)
+
+
+def test_dp6_value_function() -> None:
+    """DP6/Marketing-Attribution-Models README: v = O 7, F 6, D 4, FO 15, DO 7, DF 9, DFO 19. As sums
+    over subsets: what each set adds beyond its parts is its own conversions."""
+    v = {"": 0, "O": 7, "F": 6, "D": 4, "FO": 15, "DO": 7, "DF": 9, "DFO": 19}
+    own: dict[str, int] = {}
+    for name in sorted(v, key=len):
+        own[name] = v[name] - sum(n for part, n in own.items() if set(part) < set(name))
+    rows: list[Row] = [(" ".join(name), 1, 0, worth) for name, worth in own.items() if name]
+    expected = {"O": 23 / 3, "F": 49 / 6, "D": 19 / 6}
+    assert credit_of("shapley", rows) == pytest.approx(expected, abs=1e-12)
