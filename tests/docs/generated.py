@@ -1,8 +1,10 @@
-"""The parts of the documents that are made from the code: settings, and what the models compute.
+"""The parts of the documents that are made from the code: settings, what the models compute, and how
+far they are from a known truth.
 
 `python -m tests.docs.generated` writes them anew between their marks; a test compares.
 """
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from service.attribution.catalogue import describe_models
 from service.kit.money import to_text
 from service.settings import Settings
 from tests.docs.pages import ROOT
+from tests.docs.truth import truth_tables
 
 CURRENCY = "EUR"
 
@@ -142,20 +145,22 @@ def _days(days: float) -> str:
     return f"{days:g} d before" if days else "at the conversion"
 
 
-PARTS = {
-    ROOT / "docs" / "configuration.md": ("settings", settings_table),
-    ROOT / "docs" / "models.md": ("models", model_sections),
+PARTS: dict[Path, dict[str, Callable[[], str]]] = {
+    ROOT / "docs" / "configuration.md": {"settings": settings_table},
+    ROOT / "docs" / "models.md": {"models": model_sections, "truth": truth_tables},
 }
 
 
 def renewed(page: Path) -> str:
-    """The page with its generated part made anew."""
-    name, make = PARTS[page]
-    begin, end = f"<!-- {name}: made from the code -->\n", f"\n<!-- {name}: end -->"
-    before, _, rest = page.read_text().partition(begin)
-    _, mark, after = rest.partition(end)
-    assert mark, f"{page.name} has no marks for its {name}"
-    return f"{before}{begin}\n{make()}\n{mark}{after}"
+    """The page with its generated parts made anew."""
+    text = page.read_text()
+    for name, make in PARTS[page].items():
+        begin, end = f"<!-- {name}: made from the code -->\n", f"\n<!-- {name}: end -->"
+        before, _, rest = text.partition(begin)
+        _, mark, after = rest.partition(end)
+        assert mark, f"{page.name} has no marks for its {name}"
+        text = f"{before}{begin}\n{make()}\n{mark}{after}"
+    return text
 
 
 if __name__ == "__main__":
