@@ -83,6 +83,16 @@ def test_a_conversion_ends_a_spell_and_takes_its_touches() -> None:
     assert found.touch[1] == 0  # of day 1, for the conversion of day 6
 
 
+def test_credit_of_what_is_long_gone_is_still_credit() -> None:
+    """Of ten who were touched, four buy at once and one after 60 days of a half-life of one."""
+    touches = [(unit, 0, 0) for unit in range(10)]
+    conversions = [(0, 0), (1, 0), (2, 0), (3, 0), (4, 60)]
+    hazard = fitted(touches, conversions, 61, 1, half_life=1.0)
+    found = chances_of(hazard, touches, conversions)
+    assert found.touch[4] == 0
+    assert found.credit[4] == ONE
+
+
 def test_nobody_at_risk() -> None:
     hazard = fitted([], [], 5, 2)
     assert hazard.expected.tolist() == [0, 0]
@@ -119,6 +129,12 @@ def test_baseline_and_increments_are_the_conversions(
     found = chances_of(hazard, touches, conversions)
     assert (found.touch >= 0).all()
     assert abs(found.touch.sum() + found.baseline.sum() - ONE * len(conversions)) <= len(touches)
+    # Credit has no baseline, however small the chances: all of it, or nothing.
+    sizes = [sum(t[0] == unit and t[1] <= day for t in touches) for unit, day in conversions]
+    owner = np.repeat(np.arange(len(sizes)), sizes)
+    credit = np.bincount(owner, found.credit, minlength=len(sizes))
+    assert all(part == 0 or abs(part - ONE) <= len(touches) for part in credit)
+    assert (found.credit >= found.touch - 1).all()
     # The fit's own figure of each channel is the sum of the chances of its touches.
     ordered = [
         t[2]
