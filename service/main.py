@@ -22,6 +22,7 @@ from service.api import (
     exports,
     hooks,
     ingest,
+    lift,
     links,
     maturity,
     operations,
@@ -230,6 +231,7 @@ def _include(app: FastAPI, role: Role) -> None:
         app.include_router(hooks.router)
         app.include_router(quarantine.router)
         app.include_router(links.router)
+        app.include_router(lift.router)
         app.include_router(campaigns.router)
         app.include_router(changes.router)
         app.include_router(configuration.router)

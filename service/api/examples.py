@@ -102,6 +102,7 @@ ATTRIBUTION: Any = {
     ],
     "unattributed": {"conversions": 0, "value": 0, "share": 0.0, "reasons": []},
     "totals": {"conversions": 1, "value": 80},
+    "incremental": [],
     "meta": META,
 }
 FIGURES: Any = {
@@ -135,6 +136,7 @@ ROI: Any = {
     "rows": [{"channel": "paid_search", **FIGURES}],
     "unattributed": NO_FIGURES,
     "totals": FIGURES,
+    "incremental": [],
     "meta": META,
 }
 TREND: Any = {
@@ -318,7 +320,9 @@ PERSON: Any = {
     ],
 }
 MODELS: Any = {
-    "models": [model for model in describe_models() if model["name"] in ("linear", "markov")],
+    "models": [
+        model for model in describe_models() if model["name"] in ("linear", "markov", "incremental")
+    ],
     "settings": usual_question(
         Edition(
             3,

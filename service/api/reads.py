@@ -17,6 +17,7 @@ from service.api.asking import (
     wait_for,
 )
 from service.api.auth import PeopleReader, Reader
+from service.api.examples_lift import BROUGHT, BROUGHT_ROI
 from service.api.formats import (
     Rows,
     flat_rows,
@@ -28,7 +29,7 @@ from service.api.formats import (
     tables_of,
 )
 from service.api.parts import NeedsParts
-from service.api.schemas import READING, Schema, described, side_by_side
+from service.api.schemas import READING, Schema, described, listing, schema_of, side_by_side
 from service.collect.channels import describe_channels
 from service.kit.errors import Refusal
 from service.ledger.keys import Caller
@@ -97,14 +98,15 @@ def report(
     examples.ATTRIBUTION,
     flat_rows,
     FILTERS,
-    side_by_side(examples.ATTRIBUTION),
+    listing(side_by_side(examples.ATTRIBUTION), incremental=BROUGHT),
     intervals=INTERVALS,
 )
 def get_attribution(
     request: Request, caller: Reader, question: Asked, parts: NeedsParts
 ) -> Response:
     """Conversions and value by row under one model, or several side by side; what no touchpoint
-    earned stands in `unattributed` with its reasons. Rows and unattributed add up to `totals`."""
+    earned stands in `unattributed` with its reasons. Rows and unattributed add up to `totals`.
+    `incremental`: of models with a baseline, what would not have happened without a row."""
     answer = parts.desk.attribution(question, with_intervals(request))
     return respond(request, answer, flat_rows)
 
@@ -115,11 +117,13 @@ def get_attribution(
     examples.ROI,
     flat_rows,
     FILTERS,
+    listing(schema_of(examples.ROI), incremental=BROUGHT_ROI),
     intervals=INTERVALS,
 )
 def get_roi(request: Request, caller: Reader, question: Asked, parts: NeedsParts) -> Response:
     """Spend, funnel counts, revenue and their ratios by row, from the union of spend and credit.
-    A ratio without a base is null. The first of the models given is used."""
+    A ratio without a base is null. The first of the models given is used. `incremental`: of a
+    model with a baseline, what would not have happened without a row."""
     return respond(request, parts.desk.roi(question, with_intervals(request)), flat_rows)
 
 

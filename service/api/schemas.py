@@ -95,7 +95,7 @@ def _as_text(example: Any, media_type: str) -> str:
 _COUNTS = ("outcomes", "flagged", "refused_requests", "states", "added", "pushed")
 _FREE = frozenset({"parameters", "credit", "filters", "options", *_COUNTS})
 # Objects that may be missing.
-_NULL = frozenset({"pull"})
+_NULL = frozenset({"pull", "calibrated"})
 # What may be true, false or unknown.
 _UNSURE = frozenset({"complete"})
 # What a row is called by depends on the question.
@@ -141,6 +141,13 @@ def schema_of(value: Any, name: str = "") -> Schema:
     if isinstance(value, (int, float)):
         return {"type": ["number", "null"]}
     return _TEXT if isinstance(value, str) else {}
+
+
+def listing(schema: Schema, **items: Any) -> Schema:
+    """The schema with what stands in lists that the example leaves empty, by the list's name."""
+    for name, item in items.items():
+        schema["properties"][name]["items"] = schema_of(item)
+    return schema
 
 
 def side_by_side(example: Any) -> Schema:

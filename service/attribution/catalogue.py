@@ -2,6 +2,7 @@
 
 from service.attribution.definitions import ModelDefinition, Preset
 from service.attribution.examples import EXAMPLES, Example
+from service.attribution.examples_panel import PANEL_EXAMPLES, PanelExample
 from service.attribution.examples_population import POPULATION_EXAMPLES, PopulationExample
 from service.attribution.examples_transforms import TRANSFORM_EXAMPLES
 from service.attribution.models import DEFAULT_MODEL, DEFINITIONS
@@ -32,6 +33,7 @@ def _describe(definition: ModelDefinition) -> dict[str, object]:
         "population_examples": [
             _describe_population(item) for item in population_examples_of(definition.name)
         ],
+        "panel_examples": [_describe_panel(item) for item in panel_examples_of(definition.name)],
     }
 
 
@@ -44,6 +46,11 @@ def examples_of(name: str) -> list[Example]:
 def population_examples_of(name: str) -> list[PopulationExample]:
     """The worked examples of a model of the population."""
     return [item for item in POPULATION_EXAMPLES if item.model.partition(":")[0] == name]
+
+
+def panel_examples_of(name: str) -> list[PanelExample]:
+    """The worked examples of a model with a baseline."""
+    return [item for item in PANEL_EXAMPLES if item.model.partition(":")[0] == name]
 
 
 def _describe_parameter(parameter: Parameter) -> dict[str, object]:
@@ -86,5 +93,21 @@ def _describe_population(example: PopulationExample) -> dict[str, object]:
             for path, conversions, nulls in example.paths
         ],
         "credit": [{"channel": channel, "conversions": part} for channel, part in example.credit],
+        "note": example.note,
+    }
+
+
+def _describe_panel(example: PanelExample) -> dict[str, object]:
+    return {
+        "model": example.model,
+        "days": example.days,
+        "people": [
+            {"count": count, "touched_by": channel, "conversion_day": day}
+            for count, channel, day in example.people
+        ],
+        "incremental": [
+            {"channel": channel, "conversions": part} for channel, part in example.incremental
+        ],
+        "baseline": example.baseline,
         "note": example.note,
     }

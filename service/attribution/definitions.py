@@ -15,7 +15,8 @@ class ModelDefinition:
 
     Attributes:
         kind: rule (credit from one journey alone, adding up to its value), population (fitted on
-            all journeys) or participation (marks that add up to more than one; never in totals).
+            all journeys), hazard (fitted on all people and days, credit from one journey by it; knows
+            a baseline) or participation (marks that add up to more than one; never in totals).
         formula: weights w of touches 1..n, oldest first, before normalisation.
         open_parameter: for names outside `parameters`, such as touch2: its Parameter or None.
         check: what is wrong with the values taken together, or None.
@@ -31,7 +32,7 @@ class ModelDefinition:
     source: str
     parameters: tuple[Parameter, ...] = ()
     version: int = 1
-    kind: Literal["rule", "population", "participation"] = "rule"
+    kind: Literal["rule", "population", "hazard", "participation"] = "rule"
     open_parameter: Callable[[str], Parameter | None] | None = None
     check: Check | None = None
     warnings: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from service.attribution.definitions import ModelDefinition, Preset
 from service.attribution.fractribution import FRACTRIBUTION
+from service.attribution.incremental import INCREMENTAL
 from service.attribution.markov import MARKOV
 from service.attribution.parameters import (
     Parameter,
@@ -27,8 +28,11 @@ from service.kit.errors import Refusal
 DEFAULT_MODEL = "position_based"
 
 POPULATION = (MARKOV, SHAPLEY, SHAPLEY_ORDERED, SHAPLEY_RATE, FRACTRIBUTION)
+HAZARDS = (INCREMENTAL,)
 
-DEFINITIONS: Mapping[str, ModelDefinition] = {model.name: model for model in (*RULES, *POPULATION)}
+DEFINITIONS: Mapping[str, ModelDefinition] = {
+    model.name: model for model in (*RULES, *POPULATION, *HAZARDS)
+}
 
 _PRESETS: Mapping[str, Preset] = {preset.name: preset for preset in PRESETS}
 

@@ -69,3 +69,24 @@ def _write(engine: Engine, name: str, text: str, now: datetime, author: str) -> 
             )
         )
     return version + 1
+
+
+def read_settings(
+    engine: Engine, prefix: str, known_at: datetime | None = None
+) -> list[tuple[str, int, Any, datetime]]:
+    """Name without the prefix, version, value and moment of the newest of every setting whose name
+    begins so, by name; `known_at`: as they were at that moment."""
+    newest = select(CONFIGURATIONS.c.name, func.max(CONFIGURATIONS.c.version).label("version"))
+    newest = newest.where(CONFIGURATIONS.c.name.startswith(prefix, autoescape=True))
+    if known_at is not None:
+        newest = newest.where(CONFIGURATIONS.c.created_at <= known_at)
+    held = newest.group_by(CONFIGURATIONS.c.name).subquery()
+    asked = select(CONFIGURATIONS).join(
+        held, (held.c.name == CONFIGURATIONS.c.name) & (held.c.version == CONFIGURATIONS.c.version)
+    )
+    with reading(engine).connect() as connection:
+        rows = connection.execute(asked).all()
+    return sorted(
+        (row.name.removeprefix(prefix), row.version, orjson.loads(row.value), row.created_at)
+        for row in rows
+    )

@@ -4,6 +4,7 @@ import duckdb
 
 from service.attribution.models import DEFINITIONS, ModelSpec
 from service.reports.credited import Allocation
+from service.reports.hazard import IncrementalAllocation
 from service.reports.load import Loaded
 from service.reports.population import ExcerptAllocation, PopulationAllocation
 from service.reports.question import Question
@@ -13,7 +14,10 @@ def allocation_of(
     mart: duckdb.DuckDBPyConnection, loaded: Loaded, question: Question, model: ModelSpec
 ) -> Allocation:
     """The credit of the loaded touchpoints under the model."""
-    if DEFINITIONS[model.name].kind != "population":
+    kind = DEFINITIONS[model.name].kind
+    if kind == "hazard":
+        return IncrementalAllocation(mart, loaded, question, model)
+    if kind != "population":
         return Allocation(loaded, question, model)
     if loaded.is_excerpt:
         return ExcerptAllocation(mart, loaded, question, model)

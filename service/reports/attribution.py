@@ -7,6 +7,7 @@ import numpy as np
 
 from service.kit.money import count_to_number, to_number
 from service.reports.allocations import allocation_of
+from service.reports.caused import Calibrate, Measure, caused, no_tests
 from service.reports.credited import Credit, counts, exact_sums
 from service.reports.groups import Groups
 from service.reports.load import Loaded, load
@@ -18,9 +19,14 @@ _LARGEST_MAP = 2**25
 
 
 def attribution(
-    mart: duckdb.DuckDBPyConnection, question: Question, taken: tuple[Loaded, Any] | None = None
+    mart: duckdb.DuckDBPyConnection,
+    question: Question,
+    *,
+    taken: tuple[Loaded, Any] | None = None,
+    calibrate: Calibrate = no_tests,
 ) -> dict[str, Any]:
-    """Conversions and value by row, unattributed apart, totals, meta.
+    """Conversions and value by row, unattributed apart, totals, meta; what would not have happened
+    without a row, of the models that know a baseline.
 
     Args: taken: what `load_chosen` gave, where the caller has it already.
     Needs the table `factors` of the question's currency (`exchange.prepare_factors`).
@@ -30,15 +36,22 @@ def attribution(
     groups = Groups(mart, question)
     rows = groups.rows_of(loaded.dimension_id, loaded.page_id, clock(loaded, question))
     labels = groups.labels
-    found = {}
+    found, brought = {}, []
     for model in question.models:
         allocation = allocation_of(mart, loaded, question, model)
-        found[str(model)] = (
-            allocation.gather(counts(loaded), rows, len(labels), chosen),
-            allocation.gather(loaded.value, rows, len(labels), chosen),
-        )
+        count = allocation.gather(counts(loaded), rows, len(labels), chosen)
+        value = allocation.gather(loaded.value, rows, len(labels), chosen)
+        found[str(model)] = (count, value)
+        measures = {
+            "conversions": Measure(counts(loaded), chosen, count.shown, question.conversion),
+            "value": Measure(loaded.value, chosen, value.shown, question.conversion),
+        }
+        brought += caused(allocation, question, model, measures, (rows, labels), calibrate)
     took_part = _participations(loaded, question, rows, len(labels), chosen)
-    return _answer(mart, question, labels, found, took_part)
+    return {
+        **_answer(mart, question, labels, found, took_part),
+        "incremental": brought,
+    }
 
 
 def _participations(

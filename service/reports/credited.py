@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.attribution.credit import allocate_journeys
-from service.attribution.journeys import JourneyArrays
 from service.attribution.models import ModelSpec
 from service.attribution.segments import segment_sums
 from service.attribution.spread import to_touches
@@ -22,6 +22,8 @@ from service.attribution.stepped import (
 )
 from service.attribution.transforms import Channels, Steps
 from service.attribution.weights import weigh
+from service.attribution.working import Working
+from service.attribution.workings import work
 from service.kit.errors import ReconciliationError
 from service.reports.load import MISSING, Loaded
 from service.reports.question import Question
@@ -131,10 +133,9 @@ class Allocation:
         """int32[m], what the model takes for one and the same in a path."""
         return self._loaded.journeys.channel
 
-    @property
-    def seen(self) -> JourneyArrays:
-        """What a rule model weighs: the journeys after the model's transforms."""
-        return self._seen
+    def workings(self, lookback: timedelta | None) -> list[Working]:
+        """How each step of the one loaded journey comes to its weight."""
+        return work(self._seen, self._model, lookback)
 
     @property
     def loaded(self) -> Loaded:

@@ -2,28 +2,32 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from typing import Any, cast
 
 import duckdb
 from sqlalchemy import Engine
 
+from service.attribution.calibration import Factor
 from service.attribution.catalogue import describe_models
+from service.attribution.models import DEFINITIONS, ModelSpec
 from service.journeys.causes import Causes
 from service.journeys.mart import Mart
 from service.kit.errors import Refusal
 from service.kit.time import iso
 from service.ledger.facts import facts_at
-from service.ledger.read import last_seq, seq_received_by
+from service.ledger.read import last_seq, received_by_seq, seq_received_by
 from service.reports import attribution as attribution_report
 from service.reports import cells as cells_report
 from service.reports import compare as compare_report
 from service.reports import explain as explain_report
 from service.reports import funnel as funnel_report
+from service.reports import incremental as incremental_report
 from service.reports import journeys as journeys_report
 from service.reports import maturity as maturity_report
 from service.reports import paths as paths_report
@@ -31,7 +35,9 @@ from service.reports import quality as quality_report
 from service.reports import records
 from service.reports import roi as roi_report
 from service.reports.applied import apply_edition
+from service.reports.calibrated import calibration_of
 from service.reports.campaigns import prepare_rules
+from service.reports.caused import Calibrate
 from service.reports.cell_parts import Cell
 from service.reports.changes import Steps, check_end, facts_by_cause, steps_between
 from service.reports.configuration import Edition
@@ -39,12 +45,25 @@ from service.reports.editions import Editions
 from service.reports.exchange import prepare_factors
 from service.reports.intervals import attribution_with_intervals, roi_with_intervals
 from service.reports.lags import DEFAULT_THRESHOLD, LagBook
+from service.reports.lift_tests import list_lift_tests
 from service.reports.moments import AsOf, Between, Moment, two_moments
 from service.reports.question import Question
 
 Answer = dict[str, Any]
 REMEMBERED = 512
 OLD_MARTS = 2
+
+
+def _versions(tests: list[Answer]) -> list[tuple[str, int]]:
+    return [(test["id"], test["version"]) for test in tests]
+
+
+def _calibrate(mart: duckdb.DuckDBPyConnection, tests: list[Answer]) -> Calibrate:
+    @cache
+    def factors(question: Question, spec: ModelSpec) -> Mapping[str, Factor]:
+        return calibration_of(mart, question, spec, tests, incremental_report.measure).factors
+
+    return factors
 
 
 class ReportDesk:
@@ -80,12 +99,22 @@ class ReportDesk:
         self._whole: ReportDesk | None = None
 
     def attribution(self, question: Question, intervals: bool = False) -> Answer:
+        tests = self._tests(question)
         answer = attribution_with_intervals if intervals else attribution_report.attribution
-        return self._ask(f"attribution {intervals}", question, lambda m: answer(m, question))
+        return self._ask(
+            f"attribution {intervals} {_versions(tests)}",
+            question,
+            lambda m: answer(m, question, calibrate=_calibrate(m, tests)),
+        )
 
     def roi(self, question: Question, intervals: bool = False) -> Answer:
+        tests = self._tests(question)
         answer = roi_with_intervals if intervals else roi_report.roi
-        return self._ask(f"roi {intervals}", question, lambda m: answer(m, question, self._lags))
+        return self._ask(
+            f"roi {intervals} {_versions(tests)}",
+            question,
+            lambda m: answer(m, question, book=self._lags, calibrate=_calibrate(m, tests)),
+        )
 
     def compare(self, question: Question) -> Answer:
         """The question's models side by side, each with its intervals, and a verdict per row."""
@@ -98,6 +127,24 @@ class ReportDesk:
             question,
             lambda m: maturity_report.maturity(m, question, every, self._lags),
         )
+
+    def incremental(self, question: Question, spec: ModelSpec) -> Answer:
+        """What would not have happened without a channel; calibrated by the lift tests known then."""
+        tests = self._tests(replace(question, models=(spec,)))
+        return self._ask(
+            f"incremental {spec} {_versions(tests)}",
+            question,
+            lambda m: incremental_report.incremental(m, question, spec, tests),
+        )
+
+    def _tests(self, question: Question) -> list[Answer]:
+        """The lift tests that held then; none where no model of the question knows them."""
+        if not any(DEFINITIONS[model.name].kind == "hazard" for model in question.models):
+            return []
+        known_at = question.as_of
+        if isinstance(known_at, int):
+            known_at = received_by_seq(self._engine, known_at)
+        return list_lift_tests(self._engine, known_at)
 
     def trend(self, question: Question, every: str = "day") -> Answer:
         """Points of spend, revenue and counts by day, week or month of the period."""

@@ -7,7 +7,6 @@ import duckdb
 
 from service.attribution.models import DEFINITIONS, ModelSpec
 from service.attribution.working import divided, sum_of
-from service.attribution.workings import work
 from service.kit.time import iso
 from service.ledger.facts import ToldFact
 from service.reports.credited import Allocation, counts
@@ -106,7 +105,7 @@ def _of_model(
             },
         }
         for touchpoint, worked in zip(
-            journey["touchpoints"], _worked(question, model, allocation), strict=True
+            journey["touchpoints"], _worked(question, allocation), strict=True
         )
     ]
     return {
@@ -118,13 +117,13 @@ def _of_model(
     }
 
 
-def _worked(question: Question, model: ModelSpec, allocation: Allocation) -> list[dict[str, Any]]:
+def _worked(question: Question, allocation: Allocation) -> list[dict[str, Any]]:
     """Of each touchpoint its weight, and how it was worked out; a touchpoint that the model's
     transforms left out has none."""
     weights = allocation.weights
     assert weights is not None
     whole, of_step = int(weights.total[0]), weights.of_step.tolist()
-    workings = work(allocation.seen, model, question.lookback)
+    workings = allocation.workings(question.lookback)
     total = sum_of(workings)
     measure, amounts = measured(question, allocation)
     credit = allocation.credit_of(amounts).tolist()

@@ -12,6 +12,7 @@ from service.attribution.models import DEFINITIONS, ModelSpec
 from service.kit.currencies import minor_digits
 from service.reports.allocations import allocation_of
 from service.reports.attribution import attribution, clock, load_chosen
+from service.reports.caused import Calibrate, no_tests
 from service.reports.credited import counts
 from service.reports.groups import Groups
 from service.reports.lags import LagBook
@@ -37,10 +38,13 @@ Places = dict[Label, int]
 Intervals = dict[str, list[Interval]]
 
 
-def attribution_with_intervals(mart: duckdb.DuckDBPyConnection, question: Question) -> Answer:
+def attribution_with_intervals(
+    mart: duckdb.DuckDBPyConnection, question: Question, calibrate: Calibrate = no_tests
+) -> Answer:
     """`attribution`, where each row (and each model's figures in it) has `interval`."""
-    loaded, chosen = load_chosen(mart, question)
-    answer = attribution(mart, question, (loaded, chosen))
+    taken = load_chosen(mart, question)
+    loaded, chosen = taken
+    answer = attribution(mart, question, taken=taken, calibrate=calibrate)
     stage = "won" if question.conversion == "repeat" else question.conversion
     places, resampling = resample(mart, loaded, question, (stage,))
     found = {}
@@ -65,11 +69,14 @@ def attribution_with_intervals(mart: duckdb.DuckDBPyConnection, question: Questi
 
 
 def roi_with_intervals(
-    mart: duckdb.DuckDBPyConnection, question: Question, book: LagBook | None = None
+    mart: duckdb.DuckDBPyConnection,
+    question: Question,
+    book: LagBook | None = None,
+    calibrate: Calibrate = no_tests,
 ) -> Answer:
     """`roi`, where each row has `interval`; a row without any credit has [0, 0]."""
     loaded = load(mart, question, STAGES)
-    answer = roi(mart, question, book, loaded)
+    answer = roi(mart, question, book=book, loaded=loaded, calibrate=calibrate)
     named = [tuple(row[name] for name in question.group_by) for row in answer["rows"]]
     places, resampling = resample(mart, loaded, question, STAGES, named)
     allocation = allocation_of(mart, loaded, question, question.models[0])

@@ -154,7 +154,7 @@ class PopulationAllocation(Allocation):
         null_codes = self._states.rows_of(
             nulls["dimension_id"], nulls["page_id"], nulls["occurred_at"]
         )
-        both, labels = _in_order(np.concatenate((self._codes, null_codes)), self._states.labels)
+        both, labels = in_order(np.concatenate((self._codes, null_codes)), self._states.labels)
         journeys = self._loaded.journeys
         count, touches = journeys.journey_count, journeys.touch_count
         ends = touches + np.cumsum(np.bincount(nulls["journey"]))
@@ -254,16 +254,7 @@ class ExcerptAllocation(Allocation):
 
     def in_whole(self) -> Ints:
         """int64[n], where the chosen conversions are in the whole. Raises Refusal for one outside."""
-        known = self.whole.loaded.conversions["conversion_key"]
-        keys = self._loaded.conversions["conversion_key"]
-        if not np.isin(keys, known).all():
-            raise Refusal(
-                "outside_the_period",
-                "from",
-                f"{self._model.name} is fitted on the conversions of the period, and this one lies "
-                "outside; ask with from and to around it",
-            )
-        return np.searchsorted(known, keys)
+        return places_in(self.whole.loaded, self._loaded, self._model)
 
     def _cut(self, credit: Ints) -> Ints:
         offsets = self.whole.loaded.journeys.offsets
@@ -278,9 +269,20 @@ def _states_of(mart: duckdb.DuckDBPyConnection, question: Question) -> Groups:
     return Groups(mart, replace(question, group_by=names, filters=()))
 
 
-def _in_order(
-    codes: Ints, labels: list[tuple[Label, ...]]
-) -> tuple[Codes, list[tuple[Label, ...]]]:
+def places_in(whole: Loaded, excerpt: Loaded, model: ModelSpec) -> Ints:
+    """int64[n], where the excerpt's conversions are in the whole. Raises Refusal for one outside."""
+    known, keys = whole.conversions["conversion_key"], excerpt.conversions["conversion_key"]
+    if not np.isin(keys, known).all():
+        raise Refusal(
+            "outside_the_period",
+            "from",
+            f"{model.name} is fitted on the conversions of the period, and this one lies outside; "
+            "ask with from and to around it",
+        )
+    return np.searchsorted(known, keys)
+
+
+def in_order(codes: Ints, labels: list[tuple[Label, ...]]) -> tuple[Codes, list[tuple[Label, ...]]]:
     """States numbered by their labels: an order that the arrival of facts has no part in."""
     order = sorted(range(len(labels)), key=lambda i: [x or "" for x in labels[i]])
     place = np.empty(len(labels), np.int32)

@@ -15,7 +15,8 @@ from service.kit.money import count_to_number, to_number
 from service.kit.time import to_micros
 from service.reports.allocations import allocation_of
 from service.reports.attribution import clock
-from service.reports.credited import MILLION, counts, exact_sums
+from service.reports.caused import Calibrate, Measure, caused, no_tests
+from service.reports.credited import MILLION, Allocation, counts, exact_sums
 from service.reports.exchange import converted
 from service.reports.exposure import NOT_KNOWN, spend_maturity
 from service.reports.groups import Groups
@@ -63,10 +64,13 @@ class Sums:
 def roi(
     mart: duckdb.DuckDBPyConnection,
     question: Question,
+    *,
     book: LagBook | None = None,
     loaded: Loaded | None = None,
+    calibrate: Calibrate = no_tests,
 ) -> dict[str, Any]:
-    """Spend, funnel counts, revenue and their ratios by row; unattributed apart; totals; meta.
+    """Spend, funnel counts, revenue and their ratios by row; unattributed apart; totals; meta; what
+    would not have happened without a row, of a model that knows a baseline.
 
     Counts of a row are credits under the first of the question's models, so that rows and the
     unattributed row add up to the totals. Needs the table `factors`. Without `book` nothing is said
@@ -88,7 +92,25 @@ def roi(
     table["visits"] += by_row(visit_rows, visited["visits"], count)
     rest = Sums()
     totals = Sums()
-    _credit(mart, loaded, question, touch_rows, table, rest, totals)
+    allocation = allocation_of(mart, loaded, question, question.models[0])
+    _credit(allocation, loaded, question, touch_rows, table, rest, totals)
+    asked = measures_of(loaded, question)
+    brought = caused(
+        allocation,
+        question,
+        question.models[0],
+        {
+            name: Measure(*asked[name], getattr(totals, name), conversion)
+            for name, conversion in (
+                ("conversions", question.conversion),
+                ("customers", "won"),
+                ("revenue", "won"),
+            )
+        },
+        (touch_rows, groups.labels),
+        calibrate,
+        table["spend"],
+    )
     rows = [_row_sums(table, index) for index in range(count)]
     for row in rows:
         for name in ("spend", "impressions", "clicks", "visits"):
@@ -100,6 +122,7 @@ def roi(
         "spend": ratio(int(spent["spend"][spent["mapped"]].sum()), int(spent["spend"].sum())),
     }
     answer = _answer(mart, question, groups.labels, rows, rest, totals, coverage)
+    answer["incremental"] = brought
     if book is not None:
         of_rows, of_all = spend_maturity(mart, question, book, spent, spend_rows, spent_at, count)
         marks = dict(zip(groups.labels, of_rows, strict=True))
@@ -110,7 +133,7 @@ def roi(
 
 
 def _credit(
-    mart: duckdb.DuckDBPyConnection,
+    allocation: Allocation,
     loaded: Loaded,
     question: Question,
     rows: Ints,
@@ -118,7 +141,6 @@ def _credit(
     rest: Sums,
     totals: Sums,
 ) -> None:
-    allocation = allocation_of(mart, loaded, question, question.models[0])
     for name, (amounts, chosen) in measures_of(loaded, question).items():
         credit = allocation.gather(amounts, rows, len(table[name]), chosen)
         table[name] += credit.rows

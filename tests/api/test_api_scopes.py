@@ -36,6 +36,10 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str], int]] = {
     ("get", "/v1/journeys/{conversion_id}"): (READERS, 404),
     ("get", "/v1/conversions/{conversion_id}/explain"): (READERS, 404),
     ("get", "/v1/explain"): (READERS, 200),
+    ("get", "/v1/incremental"): (READERS, 200),
+    ("get", "/v1/lift-tests"): (READERS, 200),
+    ("post", "/v1/lift-tests"): (frozenset({"admin"}), 201),
+    ("delete", "/v1/lift-tests/{test_id}"): (frozenset({"admin"}), 404),
     ("get", "/v1/paths"): (READERS, 200),
     ("get", "/v1/funnel"): (READERS, 200),
     ("get", "/v1/spend"): (READERS, 200),
@@ -113,6 +117,7 @@ EXAMPLES = {
     "file": "conversions",
     "pull_key": "ek_none",
     "event": "page",
+    "test_id": "no-such-test",
 }
 # What asking itself changes has no HEAD: rows of a file count as sent.
 WITHOUT_HEAD = {"/v1/exports/{name}/files/{file}"}

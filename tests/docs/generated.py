@@ -1,8 +1,10 @@
-"""The parts of the documents that are made from the code: settings, and what the models compute.
+"""The parts of the documents that are made from the code: settings, what the models compute, and how
+far they are from a known truth.
 
 `python -m tests.docs.generated` writes them anew between their marks; a test compares.
 """
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from service.attribution.transforms import STEP_PARAMETERS
 from service.kit.money import to_text
 from service.settings import Settings
 from tests.docs.pages import ROOT
+from tests.docs.truth import truth_tables
 
 CURRENCY = "EUR"
 EVERY_MODELS = [parameter.name for parameter in STEP_PARAMETERS]
@@ -40,12 +43,15 @@ def model_sections() -> str:
     return "\n\n".join("\n\n".join(_section(model)) for model in describe_models())
 
 
+_FORMULAS = {"population": "Shares", "hazard": "Chance that channel c brought a conversion"}
+
+
 def _section(model: dict[str, Any]) -> list[str]:
     default = ", the default" if model["is_default"] else ""
     parts = [
         f"### {model['title']}",
         f"`{model['name']}`, version {model['version']}{default}. {model['description']}",
-        f"{'Shares' if model['kind'] == 'population' else 'Weights'}: `{model['formula']}`",
+        f"{_FORMULAS.get(model['kind'], 'Weights')}: `{model['formula']}`",
     ]
     # Those of every model are told once, in a section of their own.
     own = [item for item in model["parameters"] if item["name"] not in EVERY_MODELS]
@@ -57,6 +63,10 @@ def _section(model: dict[str, Any]) -> list[str]:
     if model["kind"] == "population":
         head = "example | journeys: conversions and others | conversions of each channel | why"
         parts.append(_table(head, map(_population_example, model["population_examples"])))
+        return [*parts, f"Source: {_linked(model['source'])}."]
+    if model["kind"] == "hazard":
+        head = "example | people | what each channel brought | why"
+        parts.append(_table(head, map(_panel_example, model["panel_examples"])))
         return [*parts, f"Source: {_linked(model['source'])}."]
     parts.append(
         _table(
@@ -115,6 +125,22 @@ def _population_example(example: dict[str, Any]) -> str:
     return f"| `{example['model']}` | {' | '.join(cells)} |"
 
 
+def _panel_example(example: dict[str, Any]) -> str:
+    people = [
+        f"{each['count']} touched by {each['touched_by']} on day 1 of {example['days']}: "
+        + (
+            f"convert on day {each['conversion_day']}"
+            if each["conversion_day"]
+            else "do not convert"
+        )
+        for each in example["people"]
+    ]
+    brought = [f"{part['channel']}: {part['conversions']:g}" for part in example["incremental"]]
+    brought.append(f"(baseline): {example['baseline']:g}")
+    cells = ("<br>".join(people), "<br>".join(brought), example["note"])
+    return f"| `{example['model']}` | {' | '.join(cells)} |"
+
+
 def _money(minor: int) -> str:
     return to_text(minor, CURRENCY)
 
@@ -123,20 +149,22 @@ def _days(days: float) -> str:
     return f"{days:g} d before" if days else "at the conversion"
 
 
-PARTS = {
-    ROOT / "docs" / "configuration.md": ("settings", settings_table),
-    ROOT / "docs" / "models.md": ("models", model_sections),
+PARTS: dict[Path, dict[str, Callable[[], str]]] = {
+    ROOT / "docs" / "configuration.md": {"settings": settings_table},
+    ROOT / "docs" / "models.md": {"models": model_sections, "truth": truth_tables},
 }
 
 
 def renewed(page: Path) -> str:
-    """The page with its generated part made anew."""
-    name, make = PARTS[page]
-    begin, end = f"<!-- {name}: made from the code -->\n", f"\n<!-- {name}: end -->"
-    before, _, rest = page.read_text().partition(begin)
-    _, mark, after = rest.partition(end)
-    assert mark, f"{page.name} has no marks for its {name}"
-    return f"{before}{begin}\n{make()}\n{mark}{after}"
+    """The page with its generated parts made anew."""
+    text = page.read_text()
+    for name, make in PARTS[page].items():
+        begin, end = f"<!-- {name}: made from the code -->\n", f"\n<!-- {name}: end -->"
+        before, _, rest = text.partition(begin)
+        _, mark, after = rest.partition(end)
+        assert mark, f"{page.name} has no marks for its {name}"
+        text = f"{before}{begin}\n{make()}\n{mark}{after}"
+    return text
 
 
 if __name__ == "__main__":

@@ -354,6 +354,19 @@ async def test_a_model_of_all_journeys_says_that_it_need_not(reader: httpx.Async
     assert said not in (await reader.get("/journeys/deal%3AD1%3Awon?model=linear")).text
 
 
+async def test_the_model_with_a_baseline_is_offered_on_every_page(
+    reader: httpx.AsyncClient,
+) -> None:
+    for page in ("/", "/journeys", "/journeys/deal%3AD1%3Awon"):
+        answer = await reader.get(f"{page}?model=incremental")
+        assert answer.status_code == 200, page
+        assert re.search(r'<option value="incremental"[^>]*selected', answer.text), page
+        if page == "/":
+            assert "only a lift test tells by how much" in answer.text
+    # Its credit of one conversion is that conversion's.
+    assert "it speaks of all journeys" not in answer.text
+
+
 async def test_an_unattributed_conversion_says_why(reader: httpx.AsyncClient, desk: Any) -> None:
     desk.touches, desk.reason = [], "no_person"
     page = (await reader.get("/journeys/deal%3AD1%3Awon")).text

@@ -37,9 +37,11 @@ def test_every_model_is_described_with_examples() -> None:
     for entry in catalogue:
         for field in ("title", "formula", "description", "edge_cases", "source"):
             assert entry[field], (entry["name"], field)
-        of_all = entry["kind"] == "population"
-        assert bool(entry["examples"]) != of_all
-        assert bool(entry["population_examples"]) == of_all
+        shown = {
+            name for name in ("examples", "population_examples", "panel_examples") if entry[name]
+        }
+        kinds = {"population": "population_examples", "hazard": "panel_examples"}
+        assert shown == {kinds.get(str(entry["kind"]), "examples")}
 
 
 def test_every_parameter_says_what_it_means() -> None:
