@@ -33,7 +33,7 @@ PUBLISHED: tuple[tuple[str, Any], ...] = (
 )
 
 
-@law(sqlite=6, postgres=3)
+@law(sqlite=5, postgres=2)
 def test_causes_lead_from_one_report_to_the_other(ledger: Ledger, data: st.DataObject) -> None:
     """Between any two moments of any stream, settings published on the way: the first step is the
     report of then, the last that of later, and each fact between stands for one cause."""
@@ -58,7 +58,7 @@ def test_causes_lead_from_one_report_to_the_other(ledger: Ledger, data: st.DataO
     mart.close()
 
 
-@law(sqlite=3, postgres=2)
+@law(sqlite=3, postgres=1)
 def test_of_two_instants_causes_lead_from_one_to_the_other(
     ledger: Ledger, data: st.DataObject
 ) -> None:
