@@ -88,7 +88,9 @@ def get_changes(request: Request, caller: Reader, known: KnownNames, parts: Need
         limit=LIMIT,
         cursor=("The `next` of the page before.", "100", {"type": "string"}),
     ),
-    responses=described(examples.FACTS, *READING, 404, s404="not_yet"),
+    responses=described(
+        examples.FACTS, *READING, 404, s404="not_yet", schema=examples.facts_schema()
+    ),
 )
 def get_changed_facts(
     request: Request, caller: Reader, known: KnownNames, parts: NeedsParts

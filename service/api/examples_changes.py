@@ -3,6 +3,7 @@
 from typing import Any
 
 from service.api.examples import META
+from service.api.schemas import schema_of
 from service.reports.changes import MEANINGS
 
 
@@ -64,3 +65,19 @@ FACTS: Any = {
     "from": {"watermark": 100},
     "to": {"watermark": 123},
 }
+SETTING: Any = {
+    "name": "configuration",
+    "version": 3,
+    "at": "2026-03-11T09:00:00Z",
+    "author": "admin",
+}
+
+
+def facts_schema() -> dict[str, Any]:
+    """Items are facts, with their content for those who may see it, or versions of settings."""
+    schema = schema_of(FACTS)
+    fact = schema["properties"]["items"]["items"]
+    fact["properties"] |= {"id": {"type": "string"}, "payload": {"type": "string"}}
+    schema["properties"]["items"]["items"] = {"anyOf": [fact, schema_of(SETTING)]}
+    schema["properties"]["next"] = {"type": ["string", "null"]}
+    return schema

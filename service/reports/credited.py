@@ -133,7 +133,7 @@ class Allocation:
         """int32[m], what the model takes for one and the same in a path."""
         return self._loaded.journeys.channel
 
-    def workings(self, lookback: timedelta | None) -> list[Working]:
+    def workings(self, lookback: timedelta | None, /) -> list[Working]:
         """How each step of the one loaded journey comes to its weight."""
         return work(self._seen, self._model, lookback)
 

@@ -60,7 +60,7 @@ class IncrementalAllocation(Allocation):
         """What brought each conversion."""
         return self._chances
 
-    def workings(self, lookback: timedelta | None) -> list[Working]:
+    def workings(self, _: timedelta | None, /) -> list[Working]:
         """Of each touch of the one loaded journey the part of the day's rate that is its own."""
         found, whole = self._chances, 2**WEIGHT_BITS
         together = number(int(found.touch.sum()) / whole)

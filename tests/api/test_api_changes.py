@@ -1,11 +1,14 @@
 """Why a report changed, over HTTP: to the cent, and down to the facts."""
 
+from collections import OrderedDict
 from datetime import timedelta
 
 import pytest
 
+from service.reports import population
 from tests.api.harness import Service, by, order, touch
 from tests.api.test_api_campaigns import line, roi, rule
+from tests.api.test_api_configuration import draft, publish, world
 
 pytestmark = pytest.mark.anyio
 MARCH = {"from_": "2026-03-01", "to": "2026-04-01", "model": "linear"}
@@ -70,3 +73,126 @@ async def test_rules_hold_as_of_their_moment_and_their_change_is_a_cause(fresh: 
     assert rows["spring"]["causes"]["configuration"] == 10
     versions = await fresh.ask("/v1/changes/facts", from_as_of=then, cause="configuration")
     assert [v["version"] for v in versions["items"]] == [1]
+
+
+async def test_what_is_published_between_is_a_cause_and_as_of_knows_it_not(
+    either: Service,
+) -> None:
+    await world(either)
+    period = {"from_": "2026-03-01", "to": "2026-04-01"}
+    then, watermark = either.clock.now.isoformat(), either.watermark
+    before = await either.ask("/v1/attribution", **period)
+    either.clock.now += timedelta(hours=1)
+    await either.tell(order("a-1", "2026-03-07T10:00:00Z", "30.00"))
+    either.clock.now += timedelta(hours=1)
+    partners = {"match": {"source": "partner-*"}, "channel": "partners"}
+    await draft(
+        either,
+        channel_rules=[partners],
+        exclusions=[{"match": {"channel": "sms"}}],
+        lookback="1d",
+        default_model="first_touch",
+    )
+    await publish(either)
+    for moment in (then, watermark):
+        assert await either.ask("/v1/attribution", **period, as_of=moment) == before
+    answer = await either.ask("/v1/changes", from_as_of=then, report="attribution", **period)
+    expected = {"referral": (50, 15, -65), "sms": (100, 15, -115), "partners": (0, 0, 100)}
+    rows = by(answer["rows"], "channel")
+    for channel, (start, late, published) in expected.items():
+        causes = rows[channel]["causes"]
+        assert (rows[channel]["from"], causes["late_facts"]) == (start, late)
+        assert causes["configuration"] == published
+    assert answer["unattributed"]["causes"]["configuration"] == 80
+    assert answer["totals"]["causes"]["configuration"] == 0
+    assert answer["totals"]["difference"] == 30
+    versions = [answer["between"][edge]["settings"]["version"] for edge in ("from", "to")]
+    assert versions == [0, 1]
+    assert [m["model"] for m in answer["meta"]["models"]] == ["first_touch"]
+    (made,) = (await either.ask("/v1/changes/facts", from_as_of=then, cause="configuration"))[
+        "items"
+    ]
+    assert (made["name"], made["version"]) == ("configuration", 1)
+
+
+async def test_no_report_is_given_a_number_that_was_only_supposed(
+    fresh: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of all that is remembered: answers, marts of earlier moments, fits of models."""
+    await world(fresh)
+    then = fresh.watermark
+    fresh.clock.now += timedelta(hours=1)
+    await fresh.tell(
+        touch("a-3", "2026-03-04T10:00:00Z", "texts/sms"),
+        order("a-3", "2026-03-07T10:00:00Z", "900.00"),
+        order("a-3", "2026-03-31T12:30:00Z", "7.00"),
+    )
+    asked = [
+        (report, {**MARCH, "model": model, **moment})
+        for report in ("/v1/roi", "/v1/attribution")
+        for model in ("linear", "markov")
+        for moment in ({}, {"as_of": then}, {"as_of": then + 2})
+    ]
+    expected = [await fresh.ask(report, **params) for report, params in asked]
+    fresh.parts.desk.forget()
+    monkeypatch.setattr(population, "_fits", OrderedDict())
+    for report in ("roi", "attribution"):
+        for model in ("linear", "markov"):
+            params = {**MARCH, "model": model, "report": report}
+            changes = await fresh.ask("/v1/changes", from_as_of=then, **params)
+            assert changes["totals"]["causes"]["late_facts"] == 900
+            assert changes["totals"]["causes"]["new_facts"] == 7
+    assert [await fresh.ask(report, **params) for report, params in asked] == expected
+
+
+async def test_published_and_taken_back_is_no_difference(fresh: Service) -> None:
+    await world(fresh)
+    then = fresh.clock.now.isoformat()
+    fresh.clock.now += timedelta(hours=1)
+    await draft(fresh, exclusions=[{"match": {"channel": "sms"}}])
+    await publish(fresh)
+    middle = fresh.clock.now.isoformat()
+    fresh.clock.now += timedelta(hours=1)
+    await fresh.post({"version": 0}, "/v1/configuration/rollback", "admin")
+    whole = await fresh.ask("/v1/changes", from_as_of=then, **MARCH)
+    assert {r["difference"] for r in whole["rows"]} == {0}
+    configured = whole["causes"][-1]
+    assert (configured["cause"], configured["facts"]["count"]) == ("configuration", 2)
+    half = await fresh.ask("/v1/changes", from_as_of=then, to_as_of=middle, **MARCH)
+    assert half["unattributed"]["causes"]["configuration"] == 50
+    back = await fresh.ask("/v1/changes", from_as_of=middle, **MARCH)
+    assert back["unattributed"]["causes"]["configuration"] == -50
+
+
+async def test_what_statuses_mean_is_listed_where_it_changed(fresh: Service) -> None:
+    hook = {"kind": "webhook", "source": "crm", "options": {"stages": {"Signed": "won"}}}
+    made = (await fresh.post(hook, "/v1/hooks", "admin")).json()
+    await world(fresh)
+    then = fresh.clock.now.isoformat()
+    fresh.clock.now += timedelta(hours=1)
+    for options in (
+        {"stages": {"Signed": "lost"}},
+        {"stages": {"Signed": "lost"}, "currency": "EUR"},
+    ):
+        response = await fresh.client.put(
+            f"/v1/hooks/{made['id']}", json={"options": options}, headers=fresh.bearer("admin")
+        )
+        assert response.status_code == 200, response.text
+    found = await fresh.ask("/v1/changes/facts", from_as_of=then, cause="configuration")
+    assert [(i["name"], i["version"]) for i in found["items"]] == [(f"hook:{made['id']}", 2)]
+
+
+async def test_causes_are_told_in_their_order_each_with_its_meaning(fresh: Service) -> None:
+    await world(fresh)
+    answer = await fresh.ask("/v1/changes", **MARCH)
+    assert [c["cause"] for c in answer["causes"]] == list(answer["totals"]["causes"])
+    assert [c["cause"] for c in answer["causes"]] == [
+        "spend_restated",
+        "exchange_rates",
+        "identity",
+        "deals_changed",
+        "late_facts",
+        "new_facts",
+        "configuration",
+    ]
+    assert all(c["meaning"].endswith(".") for c in answer["causes"])

@@ -38,9 +38,9 @@ class Ledger:
         self.arrivals = 0
 
     def empty(self) -> "Ledger":
-        """Forget every fact; the seqs go on rising."""
+        """Forget every fact and setting; the seqs go on rising."""
         with self.engine.begin() as connection:
-            for table in ("facts", "quarantine", "intake_counts"):
+            for table in ("facts", "quarantine", "intake_counts", "configurations"):
                 connection.execute(text(f"DELETE FROM {table}"))
         self.arrivals = 0
         return self
