@@ -17,6 +17,7 @@ from service.api.asking import (
     wait_for,
 )
 from service.api.auth import PeopleReader, Reader
+from service.api.examples_intervals import CREDIT, RETURNS, may_be_sure
 from service.api.formats import (
     Rows,
     flat_rows,
@@ -28,7 +29,7 @@ from service.api.formats import (
     tables_of,
 )
 from service.api.parts import NeedsParts
-from service.api.schemas import READING, Schema, described, side_by_side
+from service.api.schemas import READING, Schema, described, schema_of, side_by_side
 from service.collect.channels import describe_channels
 from service.kit.errors import Refusal
 from service.ledger.keys import Caller
@@ -95,7 +96,7 @@ def report(
     examples.ATTRIBUTION,
     flat_rows,
     FILTERS,
-    side_by_side(examples.ATTRIBUTION),
+    may_be_sure(side_by_side(examples.ATTRIBUTION), CREDIT),
     intervals=INTERVALS,
 )
 def get_attribution(
@@ -113,6 +114,7 @@ def get_attribution(
     examples.ROI,
     flat_rows,
     FILTERS,
+    may_be_sure(schema_of(examples.ROI), RETURNS),
     intervals=INTERVALS,
 )
 def get_roi(request: Request, caller: Reader, question: Asked, parts: NeedsParts) -> Response:

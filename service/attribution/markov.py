@@ -83,7 +83,7 @@ def fit_markov(paths: Paths, order: int, *, null: bool) -> Fit:
     zeros = np.zeros(paths.state_count)
     if not paths.conversions.any():
         return Fit(shares=zeros, details={"removal_effect": zeros}, facts=_facts(0.0, 0))
-    chain = _chain(paths, order)
+    chain = chain_within(paths, order)
     nulls = paths.nulls if null else np.zeros_like(paths.nulls)
     counts = _Counts.of(statistics_of(chain), paths.conversions, nulls, paths.values)
     solved = _solve(counts, chain, chain.contains(paths.state_count))
@@ -103,7 +103,7 @@ def _facts(rate: float, iterations: int) -> dict[str, object]:
     return {"conversion_rate": rate, "iterations": iterations, "warnings": []}
 
 
-def _chain(paths: Paths, order: int) -> Chain:
+def chain_within(paths: Paths, order: int) -> Chain:
     chain = chain_of(paths, order)
     if order == 1 and chain.state_count > MOST_STATES:
         raise Refusal(
@@ -194,29 +194,4 @@ def _shared(lost: Floats) -> Floats:
     positive = np.maximum(lost, 0.0)
     total = positive.sum()
     shares: Floats = positive / total if total > 0 else positive
-    return shares
-
-
-def draw_markov(
-    paths: Paths, conversions: Floats, nulls: Floats, values: Floats, order: int, *, null: bool
-) -> Floats:
-    """float64[d, state_count], the shares under d counts of the paths, each [d, p].
-
-    Raises:
-        Refusal: `too_many_states`.
-    """
-    nonempty = paths.sizes > 0
-    kept = paths.select(nonempty)
-    shares = np.zeros((len(conversions), paths.state_count))
-    if kept.path_count == 0:
-        return shares
-    chain = _chain(kept, order)
-    statistics, members = statistics_of(chain), chain.contains(paths.state_count)
-    for draw in range(len(conversions)):
-        won, worth = conversions[draw, nonempty], values[draw, nonempty]
-        lost = nulls[draw, nonempty] if null else np.zeros_like(won)
-        if won.any():
-            counts = _Counts.of(statistics, won, lost, worth)
-            solved = _solve(counts, chain, members)
-            shares[draw] = _shared(solved.lost_value if worth.sum() > 0 else solved.lost)
     return shares

@@ -12,7 +12,8 @@ import numpy as np
 from scipy import sparse
 
 from service.attribution.fitted import Fit
-from service.attribution.markov import draw_markov, fit_markov
+from service.attribution.markov import fit_markov
+from service.attribution.markov_draws import draw_markov
 from service.attribution.models import ModelSpec
 from service.attribution.paths import Floats, Paths
 
@@ -28,8 +29,11 @@ _CELLS = 4_000_000
 
 @dataclass(frozen=True)
 class _Kernel:
+    """A model's functions; `draw_groups`, where it has a faster way from groups to draws."""
+
     fit: Callable[[Paths, ModelSpec], Fit]
     draw: _Draw
+    draw_groups: Callable[[Paths, Table, Table, Table, ModelSpec, Floats], Floats] | None = None
 
 
 def fit(paths: Paths, spec: ModelSpec) -> Fit:
@@ -61,6 +65,9 @@ def fit_draws(
     Raises:
         Refusal: as `fit`.
     """
+    by_group = KERNELS[spec.name].draw_groups
+    if draws is not None and by_group is not None:
+        return by_group(paths, conversions, nulls, values, spec, draws)
     count = len(draws) if draws is not None else conversions.shape[0]
     shares = np.zeros((count, paths.state_count))
     at_once = max(_CELLS // max(paths.path_count, 1), 1)
@@ -87,6 +94,13 @@ def _draw_markov(paths: Paths, won: Floats, lost: Floats, worth: Floats, spec: M
     return draw_markov(paths, won, lost, worth, order, null=null)
 
 
+def _draw_markov_groups(
+    paths: Paths, won: Table, lost: Table, worth: Table, spec: ModelSpec, draws: Floats
+) -> Floats:
+    order, null = _whole(spec, "order"), bool(spec["null"])
+    return draw_markov(paths, won, lost, worth, order, null=null, draws=draws)
+
+
 def _whole(spec: ModelSpec, name: str) -> int:
     value = spec[name]
     if not isinstance(value, int):
@@ -95,5 +109,5 @@ def _whole(spec: ModelSpec, name: str) -> int:
 
 
 KERNELS: Mapping[str, _Kernel] = {
-    "markov": _Kernel(_fit_markov, _draw_markov),
+    "markov": _Kernel(_fit_markov, _draw_markov, _draw_markov_groups),
 }

@@ -49,7 +49,7 @@ def explain_population(
             "note": OVER if found.shares is not None else INSIDE,
             "states": list(question.group_by),
             "converting_journeys": int(whole.has_credit.sum()),
-            "other_journeys": int(population.nulls.sum()),
+            "other_journeys": len(population.null_path),
             **_plain(found),
         },
         "states": _of_states(whole, population, found, states, question),
