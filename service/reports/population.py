@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from service.attribution.fitted import Fit
 from service.attribution.models import ModelSpec
 from service.attribution.paths import Paths, collect_paths
-from service.attribution.spread import inside, over
+from service.attribution.spread import inside, over, sharing
 from service.attribution.transforms import Steps
 from service.kit.duck import fetch_columns
 from service.kit.errors import Refusal
@@ -24,6 +24,7 @@ from service.reports.credited import Allocation, transformed
 from service.reports.fits import remembered_fit
 from service.reports.groups import Groups, Label
 from service.reports.load import FOREVER, Loaded, load, lookback_micros
+from service.reports.once import once
 from service.reports.question import TIMES, Question
 
 Ints = NDArray[np.int64]
@@ -109,7 +110,6 @@ class PopulationAllocation(Allocation):
         model: ModelSpec,
     ) -> None:
         self._mart, self._question, self._model = mart, question, model
-        self._populations: dict[int, Population] = {}
         self._begin(loaded, question, np.diff(loaded.journeys.offsets) > 0)
 
     @property
@@ -128,7 +128,12 @@ class PopulationAllocation(Allocation):
                 credit += inside(own, weights, population.steps)
             else:
                 assert found.shares is not None
-                credit += over(own, found.shares, population.steps, converting, self._rank)
+                known = once(
+                    self._loaded,
+                    ("sharing", *self._key(stage)),
+                    lambda: sharing(population.steps, converting, self._rank),  # noqa: B023
+                )
+                credit += over(own, found.shares, population.steps, converting, known)
         return credit
 
     def fitted(self, amounts: Ints) -> tuple[Population, Fit]:
@@ -144,14 +149,17 @@ class PopulationAllocation(Allocation):
     def fitted_on(self, stage: int, amounts: Ints) -> tuple[Population, NDArray[np.bool_], Fit]:
         """The population of a stage (its place in those loaded), which of the loaded conversions are
         converting journeys in it, and the fit."""
-        population = self._populations.get(stage)
-        if population is None:
-            population = self._population_of(stage)
-            self._populations[stage] = population
+        population = once(self._loaded, self._key(stage), lambda: self._population_of(stage))
         reached = self._loaded.conversions["stage"] == stage
         converting = reached & self.has_credit & (np.diff(population.steps.offsets) > 0)
         paths = population.counted(converting, amounts)
         return population, converting, remembered_fit(paths, self._model)
+
+    def _key(self, stage: int) -> tuple[object, ...]:
+        """What the population of a stage depends on, besides what is loaded."""
+        values = dict(self._model.parameters)
+        asked = replace(self._question, models=(), filters=())
+        return stage, values.get("transform"), values.get("max_steps"), asked
 
     def _population_of(self, stage: int) -> Population:
         nulls = self._nulls(self._loaded.stages[stage])
