@@ -135,7 +135,7 @@ class Resampling:
         if not amounts.any():
             nothing = np.zeros((DRAWS, self._row_count))
             return Measured(
-                allocation.gather(amounts, self._rows, self._row_count), nothing, nothing[:, 0]
+                allocation.gather(amounts, self._rows, self._row_count), nothing, np.zeros(DRAWS)
             )
         whole = allocation.credit_of(amounts)
         shown = np.where(allocation.touch_counts, whole, 0)

@@ -176,3 +176,12 @@ async def test_the_usual_models_hold_those_of_the_population(service: Service) -
     assert "markov" in names
     assert answer["refused"] == []
     assert all(a != b for a, b in pairwise(names))
+
+
+@pytest.mark.parametrize("model", ["linear", "markov"])
+async def test_without_any_fact_there_is_no_row(service: Service, model: str) -> None:
+    for path in ("/v1/attribution", "/v1/roi"):
+        answer = await service.ask(path, model=model, intervals="true", **in_year(1990))
+        assert answer["rows"] == []
+    compared = await service.ask("/v1/models/compare", model="linear,markov", **in_year(1990))
+    assert compared["rows"] == []
