@@ -3,6 +3,7 @@
 from typing import Any
 
 from service.api.examples import META
+from service.api.examples_intervals import UNCERTAINTY
 
 
 def _cell(conversions: float, value: float, share: float, roas: float) -> dict[str, Any]:
@@ -53,14 +54,7 @@ COMPARE: Any = {
     },
     "totals": {"spend": 1000, "conversions": 100, "value": 8000},
     "rule": {"fewest_conversions": 20, "widest_half_width": 0.5, "material_ratio": 1.2},
-    "uncertainty": {
-        "method": "group_bootstrap",
-        "level": 0.95,
-        "groups": 200,
-        "draws": 1000,
-        "seed": 20260301,
-        "drawn": "person",
-        "spend": "taken as given",
-    },
+    "refused": [],
+    "uncertainty": UNCERTAINTY,
     "meta": META,
 }

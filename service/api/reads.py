@@ -17,6 +17,7 @@ from service.api.asking import (
     wait_for,
 )
 from service.api.auth import PeopleReader, Reader
+from service.api.examples_intervals import CREDIT, RETURNS, may_be_sure
 from service.api.examples_lift import BROUGHT, BROUGHT_ROI
 from service.api.formats import (
     Rows,
@@ -98,7 +99,7 @@ def report(
     examples.ATTRIBUTION,
     flat_rows,
     FILTERS,
-    listing(side_by_side(examples.ATTRIBUTION), incremental=BROUGHT),
+    may_be_sure(listing(side_by_side(examples.ATTRIBUTION), incremental=BROUGHT), CREDIT),
     intervals=INTERVALS,
 )
 def get_attribution(
@@ -117,7 +118,7 @@ def get_attribution(
     examples.ROI,
     flat_rows,
     FILTERS,
-    listing(schema_of(examples.ROI), incremental=BROUGHT_ROI),
+    may_be_sure(listing(schema_of(examples.ROI), incremental=BROUGHT_ROI), RETURNS),
     intervals=INTERVALS,
 )
 def get_roi(request: Request, caller: Reader, question: Asked, parts: NeedsParts) -> Response:

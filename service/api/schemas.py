@@ -112,6 +112,8 @@ _EMPTY: dict[str, Any] = {
     "include": "bots",
     "excluded": {"reason": "bot", "facts": 1},
     "reasons": {"reason": "no_touchpoint", "conversions": 1, "value": 80},
+    "refused": {"model": "markov", "code": "too_many_states", "message": "…"},
+    "undrawn": {"model": "markov", "code": "too_many_states", "message": "…"},
 }
 
 

@@ -88,7 +88,7 @@ def fit_markov(paths: Paths, order: int, *, null: bool) -> Fit:
     zeros = np.zeros(paths.state_count)
     if not paths.conversions.any():
         return Fit(shares=zeros, details={"removal_effect": zeros}, facts=_facts(0.0, 0))
-    chain = _chain(paths, order)
+    chain = chain_within(paths, order)
     nulls = paths.nulls if null else np.zeros_like(paths.nulls)
     statistics = statistics_of(chain)
     journeys = (paths.conversions + nulls).astype(np.float64)
@@ -114,7 +114,7 @@ def _facts(rate: float, iterations: int) -> dict[str, object]:
     return {"conversion_rate": rate, "iterations": iterations, "warnings": []}
 
 
-def _chain(paths: Paths, order: int) -> Chain:
+def chain_within(paths: Paths, order: int) -> Chain:
     chain = chain_of(paths, order)
     if order == 1 and chain.state_count > MOST_STATES:
         raise Refusal(
@@ -253,7 +253,7 @@ def draw_markov(paths: Paths, draws: Draws, order: int, *, null: bool) -> Floats
     shares = np.zeros((len(draws), paths.state_count))
     if kept.path_count == 0:
         return shares
-    chain = _chain(kept, order)
+    chain = chain_within(kept, order)
     statistics, members = statistics_of(chain), chain.contains(paths.state_count)
     journeys = draws.conversions + draws.nulls if null else draws.conversions
     tables = [

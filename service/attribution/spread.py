@@ -7,11 +7,14 @@ credit of each state is the model's and all of it adds up to the total; a single
 carry more or less than its own value, which is what a model of a population says.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from service.attribution.credit import allocate_journeys
 from service.attribution.journeys import Bools, Ints
+from service.attribution.paths import offsets_of, row_elements
 from service.attribution.segments import fit as fit_weights
 from service.attribution.segments import journey_of, segment_sums
 from service.attribution.transforms import Steps
@@ -40,29 +43,64 @@ def inside(amounts: Ints, weights: Floats, steps: Steps) -> Ints:
     return to_touches(allocate_journeys(amounts, whole, offsets), steps)
 
 
-def over(amounts: Ints, shares: Floats, steps: Steps, converting: Bools, rank: Ints) -> Ints:
+@dataclass(frozen=True, eq=False)
+class Sharing:
+    """Which converting journeys each state takes part in: pairs, by state and then by rank.
+
+    Attributes:
+        taking: int64[t], the steps of converting journeys, pair after pair; pair: int64[t] of each.
+        states: int64[k], the states that take part; offsets: int64[k + 1] of their pairs.
+        journeys: int64[pairs], the journey of each.
+    """
+
+    taking: Ints
+    pair: Ints
+    states: Ints
+    offsets: Ints
+    journeys: Ints
+
+
+def sharing(steps: Steps, converting: Bools, rank: Ints) -> Sharing:
+    """The pairs of the converting journeys.
+
+    Args: converting: bool[n]; rank: int64[n], each journey's place among them, by which left-over
+    units are given.
+    """
+    by_rank = np.argsort(rank)
+    by_rank = by_rank[converting[by_rank]]
+    sizes = np.diff(steps.offsets)[by_rank]
+    found = row_elements(steps.offsets[by_rank], sizes)
+    journey = np.repeat(by_rank, sizes)
+    codes = steps.codes[found]
+    if len(codes) and codes.max() < 2**16:
+        order = np.argsort(codes.astype(np.uint16), kind="stable")  # by counting: ten times as fast
+    else:
+        order = np.argsort(codes, kind="stable")
+    found, journey, owner = found[order], journey[order], codes[order].astype(np.int64)
+    begins = np.ones(len(found), np.bool_)
+    begins[1:] = (owner[1:] != owner[:-1]) | (journey[1:] != journey[:-1])
+    owners = owner[begins]
+    states, starts = np.unique(owners, return_index=True)
+    offsets = np.append(starts, len(owners)).astype(np.int64)
+    return Sharing(found, np.cumsum(begins) - 1, states, offsets, journey[begins])
+
+
+def over(amounts: Ints, shares: Floats, steps: Steps, converting: Bools, found: Sharing) -> Ints:
     """Credit int64[m]; all of it adds up to the amounts of the converting journeys.
 
     Args:
         amounts: int64[n]; shares: float64[k] >= 0 of the total by state; converting: bool[n],
-            journeys the credit is divided over; rank: int64[n], each journey's place among them,
-            by which left-over units are given.
+            journeys the credit is divided over; found: the `sharing` of just these.
     """
-    inside_of = journey_of(np.diff(steps.offsets))
-    taking = np.flatnonzero(converting[inside_of])
     step_credit = np.zeros(len(steps.codes), np.int64)
-    if not len(taking):
+    if not len(found.taking):
         return to_touches(step_credit, steps)
-    count = len(amounts)
-    by_rank = np.argsort(rank)
-    keys = steps.codes[taking].astype(np.int64) * count + rank[inside_of[taking]]
-    pairs, pair_of = np.unique(keys, return_inverse=True)
-    states, starts = np.unique(pairs // count, return_index=True)
-    offsets = np.append(starts, len(pairs)).astype(np.int64)
-    totals = _state_totals(int(amounts[converting].sum()), shares[states])
-    worth = _worth(amounts[by_rank[pairs % count]], offsets)
-    pair_credit = allocate_journeys(totals, worth, offsets)
-    step_credit[taking] = _equally(pair_credit, pair_of)
+    totals = _state_totals(int(amounts[converting].sum()), shares[found.states])
+    worth = _worth(amounts[found.journeys], found.offsets)
+    pair_credit = allocate_journeys(totals, worth, found.offsets)
+    sizes = np.bincount(found.pair, minlength=len(found.journeys))
+    ones = np.ones(len(found.pair), np.int64)
+    step_credit[found.taking] = allocate_journeys(pair_credit, ones, offsets_of(sizes))
     return to_touches(step_credit, steps)
 
 

@@ -11,7 +11,8 @@ from service.reports.allocations import allocation_of
 from service.reports.attribution import clock, load_chosen
 from service.reports.credited import counts
 from service.reports.groups import Groups
-from service.reports.intervals import credit_intervals, where_drawn
+from service.reports.intervals import credit_intervals
+from service.reports.load import Loaded
 from service.reports.meta import describe, ratio
 from service.reports.question import Question
 from service.reports.roi import by_row, noons, spend_of, unit_cost
@@ -24,6 +25,7 @@ from service.reports.uncertainty import (
     cost_intervals,
     groups_of,
     return_intervals,
+    told,
 )
 from service.reports.verdicts import RULE, verdict_of
 
@@ -66,15 +68,9 @@ def compare(mart: duckdb.DuckDBPyConnection, question: Question) -> Answer:
     spend = by_row(spend_rows, spent["spend"], len(labels))
     stage = "won" if question.conversion == "repeat" else question.conversion
     dealt = groups_of(mart, loaded, question, (stage,))
-    resampling = Resampling(loaded, question, dealt, rows, len(labels))
-    measured: dict[str, tuple[Measured, Measured]] = {}
-    columns: dict[str, list[Answer]] = {}
-    for model in question.models:
-        allocation = allocation_of(mart, loaded, question, model)
-        counted = resampling.measure(allocation, counts(loaded), chosen)
-        valued = resampling.measure(allocation, loaded.value, chosen)
-        measured[str(model)] = counted, valued
-        columns[str(model)] = _column(model, counted, valued, spend, question)
+    resampling = Resampling(mart, loaded, question, dealt, rows, len(labels))
+    measured, refused = _measured(mart, loaded, question, resampling, chosen)
+    columns = {name: _column(*pair, spend, question) for name, pair in measured.items()}
     counted, valued = next(iter(measured.values()))
     shown = counted.credit.shown, valued.credit.shown
     covered = {
@@ -93,14 +89,39 @@ def compare(mart: duckdb.DuckDBPyConnection, question: Question) -> Answer:
             "value": to_number(shown[1], question.currency),
         },
         "rule": RULE,
-        "uncertainty": about(question),
+        "refused": [told(name, refusal) for name, refusal in refused.items()],
+        "uncertainty": about(question, measured),
         "meta": describe(mart, question, covered),
     }
 
 
-def _column(
-    model: ModelSpec, counted: Measured, valued: Measured, spend: Ints, question: Question
-) -> list[Answer]:
+def _measured(
+    mart: duckdb.DuckDBPyConnection,
+    loaded: Loaded,
+    question: Question,
+    resampling: Resampling,
+    chosen: Any,
+) -> tuple[dict[str, tuple[Measured, Measured]], dict[str, Refusal]]:
+    """Conversions and value of every model, and why the others can say nothing of the question.
+
+    Raises: Refusal where that is so of all of them.
+    """
+    measured, refused = {}, {}
+    for model in question.models:
+        try:
+            allocation = allocation_of(mart, loaded, question, model)
+            counted = resampling.measure(allocation, counts(loaded), chosen)
+            valued = resampling.measure(allocation, loaded.value, chosen)
+        except Refusal as refusal:
+            refused[str(model)] = refusal
+        else:
+            measured[str(model)] = counted, valued
+    if not measured:
+        raise next(iter(refused.values()))
+    return measured, refused
+
+
+def _column(counted: Measured, valued: Measured, spend: Ints, question: Question) -> list[Answer]:
     """What one model says of every row."""
     currency = question.currency
     intervals = credit_intervals(counted, valued, currency)
@@ -109,7 +130,6 @@ def _column(
     nothing: list[Interval] = [None] * len(spend)
     intervals["roas"] = return_intervals(valued.draws, spend) if earns else nothing
     intervals["roi"] = return_intervals(valued.draws, spend, less=1) if earns else nothing
-    intervals = where_drawn(model, intervals)
     cells = []
     for place, paid in enumerate(spend.tolist()):
         count, value = int(counted.credit.rows[place]), int(valued.credit.rows[place])

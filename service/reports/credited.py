@@ -89,7 +89,7 @@ class Allocation:
         self.has_credit = has_credit
         period = question.period
         at = loaded.journeys.touched_at
-        self._touch_counts = (
+        self.touch_counts = (
             (at >= period.start_micros) & (at < period.end_micros)
             if question.basis == "touch"
             else np.repeat(loaded.in_period, np.diff(loaded.journeys.offsets))
@@ -111,8 +111,9 @@ class Allocation:
         return self.credit_of(counts(self._loaded))
 
     def counted_credit(self, amounts: Ints) -> Ints:
-        """int64[m]: `credit_of`, zero where the question's basis dates it outside the period."""
-        return np.where(self._touch_counts, self.credit_of(amounts), 0)
+        """int64[m]: `credit_of`, zero where the question's basis dates it outside the period, which
+        `touch_counts` says."""
+        return np.where(self.touch_counts, self.credit_of(amounts), 0)
 
     @property
     def idle(self) -> Bools:
@@ -153,7 +154,10 @@ class Allocation:
             amounts = np.where(chosen, amounts, 0)
         if not amounts.any():
             return Credit(np.zeros(row_count, np.int64), 0, {}, 0)
-        credit = self.counted_credit(amounts)
+        return self.gathered(amounts, self.counted_credit(amounts), rows, row_count)
+
+    def gathered(self, amounts: Ints, credit: Ints, rows: Ints, row_count: int) -> Credit:
+        """The Credit of amounts whose touchpoints have this counted credit, int64[m]."""
         kept = rows >= 0
         by_row = exact_sums(rows[kept], credit[kept], row_count)
         idle = self.idle

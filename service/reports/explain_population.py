@@ -111,7 +111,7 @@ def explain_population(
             "note": OVER if counted.fit.shares is not None else INSIDE,
             "states": list(question.group_by),
             "converting_journeys": int(whole.has_credit.sum()),
-            "other_journeys": int(counted.population.nulls.sum()),
+            "other_journeys": len(counted.population.null_path),
             **_plain(counted.fit),
         },
         "states": [

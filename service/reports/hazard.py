@@ -83,7 +83,7 @@ class IncrementalAllocation(Allocation):
         weights = np.zeros(offsets[-1], np.int64)
         weights[place], weights[offsets[:-1]] = self._chances.touch, self._chances.baseline
         parts: Ints = allocate_journeys(np.asarray(amounts, np.int64), weights, offsets)[place]
-        return np.where(self._touch_counts, parts, 0)
+        return np.where(self.touch_counts, parts, 0)
 
     def caused(
         self, amounts: Ints, rows: Ints, row_count: int, chosen: Bools | None = None

@@ -1,14 +1,12 @@
 """`intervals=true` on reports of credit: the same answers, each row with how sure it is."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
 import duckdb
 import numpy as np
 
-from service.attribution.definitions import ModelDefinition
-from service.attribution.models import DEFINITIONS, ModelSpec
 from service.kit.currencies import minor_digits
 from service.reports.allocations import allocation_of
 from service.reports.attribution import attribution, clock, load_chosen
@@ -47,13 +45,13 @@ def attribution_with_intervals(
     answer = attribution(mart, question, taken=taken, calibrate=calibrate)
     stage = "won" if question.conversion == "repeat" else question.conversion
     places, resampling = resample(mart, loaded, question, (stage,))
-    found = {}
+    found, measured = {}, {}
     for model in question.models:
         allocation = allocation_of(mart, loaded, question, model)
         counted = resampling.measure(allocation, counts(loaded), chosen)
         valued = resampling.measure(allocation, loaded.value, chosen)
-        told = credit_intervals(counted, valued, question.currency)
-        found[str(model)] = where_drawn(model, told)
+        measured[str(model)] = counted, valued
+        found[str(model)] = credit_intervals(counted, valued, question.currency)
     rows = []
     for row in answer["rows"]:
         place = places[tuple(row[name] for name in question.group_by)]
@@ -65,7 +63,7 @@ def attribution_with_intervals(
             rows.append({**row, "models": cells})
         else:
             rows.append({**row, "interval": _at(next(iter(found.values())), place)})
-    return {**answer, "rows": rows, "uncertainty": about(question)}
+    return {**answer, "rows": rows, "uncertainty": about(question, measured)}
 
 
 def roi_with_intervals(
@@ -92,6 +90,7 @@ def roi_with_intervals(
     conversions = resampling.measure(allocation, one, asked)
     customers = resampling.measure(allocation, one, won & first)
     revenue = resampling.measure(allocation, loaded.value, won)
+    measured = {str(question.models[0]): (conversions, customers, revenue)}
     spend = np.zeros(len(places), np.int64)
     for label, row in zip(named, answer["rows"], strict=True):
         spend[places[label]] = _minor(row["spend"], question.currency)
@@ -104,12 +103,11 @@ def roi_with_intervals(
         "roas": return_intervals(revenue.draws, spend),
         "roi": return_intervals(revenue.draws, spend, less=1),
     }
-    found = where_drawn(question.models[0], found)
     rows = [
         {**row, "interval": _at(found, places[label])}
         for label, row in zip(named, answer["rows"], strict=True)
     ]
-    return {**answer, "rows": rows, "uncertainty": about(question)}
+    return {**answer, "rows": rows, "uncertainty": about(question, measured)}
 
 
 def resample(
@@ -129,7 +127,7 @@ def resample(
     for label in also:
         places.setdefault(label, len(places))
     dealt = groups_of(mart, loaded, question, stages)
-    return places, Resampling(loaded, question, dealt, rows, len(places))
+    return places, Resampling(mart, loaded, question, dealt, rows, len(places))
 
 
 def credit_intervals(counted: Measured, valued: Measured, currency: str) -> Intervals:
@@ -140,18 +138,6 @@ def credit_intervals(counted: Measured, valued: Measured, currency: str) -> Inte
         "value": money_intervals(valued.draws, currency),
         "share": ratio_intervals(shares),
     }
-
-
-def where_drawn(
-    model: ModelSpec,
-    found: Intervals,
-    definitions: Mapping[str, ModelDefinition] = DEFINITIONS,
-) -> Intervals:
-    """The intervals, None throughout for a model fitted on the population: under one unchanged fit
-    they would show too little of what chance does to it."""
-    if definitions[model.name].kind == "rule":
-        return found
-    return {name: [None] * len(column) for name, column in found.items()}
 
 
 def _at(found: Intervals, place: int) -> dict[str, Interval]:

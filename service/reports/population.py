@@ -5,11 +5,8 @@ campaigns. A non-converting journey is what a person without such a conversion t
 period, once per person (by scope `account`: once per account).
 """
 
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass, replace
 from functools import cached_property
-from hashlib import blake2b
 
 import duckdb
 import numpy as np
@@ -18,27 +15,27 @@ from numpy.typing import NDArray
 from service.attribution.fitted import Fit
 from service.attribution.models import ModelSpec
 from service.attribution.paths import Paths, collect_paths
-from service.attribution.population import fit
-from service.attribution.spread import inside, over
+from service.attribution.spread import inside, over, sharing
 from service.attribution.stepped import transformed
 from service.attribution.transforms import Channels, Steps
 from service.kit.duck import fetch_columns
 from service.kit.errors import Refusal
 from service.reports.applied import excluded_dimensions
 from service.reports.credited import Allocation
+from service.reports.fits import remembered_fit
 from service.reports.groups import Groups, Label
 from service.reports.load import FOREVER, Loaded, dimension_columns, load, lookback_micros
+from service.reports.once import once
 from service.reports.question import TIMES, Question
 
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
-REMEMBERED = 64
 
 _UNITS = {
     "person": "t.person_id",
     "account": "COALESCE(a.account_key, CAST(t.person_id AS VARCHAR))",
 }
-_ACCOUNTS = (
+ACCOUNTS = (
     "SELECT person_id, MIN(account_key) AS account_key FROM person_accounts GROUP BY person_id"
 )
 _NULLS = """
@@ -49,9 +46,10 @@ WITH accounts AS ({accounts}), converted AS (
     LEFT JOIN accounts AS a ON a.person_id = t.person_id
     WHERE c.stage = $stage AND c.occurred_at >= $start AND c.occurred_at < $last
 )
-SELECT DENSE_RANK() OVER (ORDER BY first_at, unit) - 1 AS journey, dimension_id, page_id, occurred_at
+SELECT DENSE_RANK() OVER (ORDER BY first_at, unit) - 1 AS journey, person_id, dimension_id, page_id,
+    occurred_at
 FROM (
-    SELECT {unit} AS unit, t.dimension_id, COALESCE(t.page_id, 0) AS page_id, t.occurred_at, t.tie,
+    SELECT {unit} AS unit, t.person_id, t.dimension_id, COALESCE(t.page_id, 0) AS page_id, t.occurred_at, t.tie,
         people.public_id, MIN(t.occurred_at) OVER (PARTITION BY {unit}) AS first_at
     FROM touchpoints AS t
     JOIN people ON people.person_id = t.person_id
@@ -69,28 +67,33 @@ class Population:
     """Every journey that a model of one stage is fitted on, after its transforms.
 
     `steps` are the loaded conversions' (all stages); `paths` the distinct paths without counts,
-    `path_of` the path of each loaded conversion, `nulls` how often each is one of nobody's.
+    `path_of` the path of each loaded conversion. `null_path` is the path of each journey without a
+    conversion, `null_person` the person of it (one of them, where it is an account's).
     """
 
     steps: Steps
     paths: Paths
     path_of: Ints
-    nulls: Ints
+    null_path: Ints
+    null_person: Ints
     labels: list[tuple[Label, ...]]
 
     def counted(self, converting: NDArray[np.bool_], amounts: Ints) -> Paths:
         """The paths with the converting journeys among the loaded, and what they are worth."""
         count = self.paths.path_count
         paths = self.path_of[converting]
-        worth = np.maximum(amounts[converting], 0)
-        if not worth.any():  # the model then counts conversions
-            worth = np.ones(len(paths), np.int64)
         return replace(
             self.paths,
             conversions=np.bincount(paths, minlength=count),
-            nulls=self.nulls,
-            values=np.bincount(paths, worth, minlength=count).astype(np.float64),
+            nulls=np.bincount(self.null_path, minlength=count),
+            values=np.bincount(paths, worth_of(amounts[converting]), count).astype(np.float64),
         )
+
+
+def worth_of(amounts: Ints) -> Ints:
+    """What the conversions are worth to a model: it counts them where none is worth anything."""
+    worth = np.maximum(amounts, 0)
+    return worth if worth.any() else np.ones_like(worth)
 
 
 class PopulationAllocation(Allocation):
@@ -108,7 +111,6 @@ class PopulationAllocation(Allocation):
         model: ModelSpec,
     ) -> None:
         self._mart, self._question, self._model = mart, question, model
-        self._populations: dict[int, Population] = {}
         self._begin(loaded, question, np.diff(loaded.journeys.offsets) > 0)
 
     @property
@@ -120,14 +122,19 @@ class PopulationAllocation(Allocation):
         credit = np.zeros(self._loaded.journeys.touch_count, np.int64)
         stages = self._loaded.conversions["stage"]
         for stage in np.unique(stages[amounts != 0]).tolist():
-            population, converting, found = self._fitted(stage, amounts)
+            population, converting, found = self.fitted_on(stage, amounts)
             own = np.where(converting, amounts, 0)
             if found.step_weights is not None:
                 weights = _per_step(found.step_weights, population)
                 credit += inside(own, weights, population.steps)
             else:
                 assert found.shares is not None
-                credit += over(own, found.shares, population.steps, converting, self._rank)
+                known = once(
+                    self._loaded,
+                    ("sharing", *self._key(stage)),
+                    lambda: sharing(population.steps, converting, self._rank),  # noqa: B023
+                )
+                credit += over(own, found.shares, population.steps, converting, known)
         return credit
 
     def _told_apart(self) -> Codes:
@@ -136,18 +143,27 @@ class PopulationAllocation(Allocation):
     def fitted(self, amounts: Ints) -> tuple[Population, Fit]:
         """The fit that credits the amounts, all of one stage, for explanations."""
         stage = int(self._loaded.conversions["stage"][amounts != 0][0])
-        population, _, found = self._fitted(stage, amounts)
+        population, _, found = self.fitted_on(stage, amounts)
         return population, found
 
-    def _fitted(self, stage: int, amounts: Ints) -> tuple[Population, NDArray[np.bool_], Fit]:
-        population = self._populations.get(stage)
-        if population is None:
-            population = self._population_of(stage)
-            self._populations[stage] = population
+    @property
+    def model(self) -> ModelSpec:
+        return self._model
+
+    def fitted_on(self, stage: int, amounts: Ints) -> tuple[Population, NDArray[np.bool_], Fit]:
+        """The population of a stage (its place in those loaded), which of the loaded conversions are
+        converting journeys in it, and the fit."""
+        population = once(self._loaded, self._key(stage), lambda: self._population_of(stage))
         reached = self._loaded.conversions["stage"] == stage
         converting = reached & self.has_credit & (np.diff(population.steps.offsets) > 0)
         paths = population.counted(converting, amounts)
         return population, converting, remembered_fit(paths, self._model)
+
+    def _key(self, stage: int) -> tuple[object, ...]:
+        """What the population of a stage depends on, besides what is loaded."""
+        values = dict(self._model.parameters)
+        asked = replace(self._question, models=(), filters=())
+        return stage, values.get("transform"), values.get("max_steps"), asked
 
     def _population_of(self, stage: int) -> Population:
         nulls = self._nulls(self._loaded.stages[stage])
@@ -167,7 +183,8 @@ class PopulationAllocation(Allocation):
             _first_of(steps, count, touches),
             paths,
             path_of[:count],
-            np.bincount(path_of[count:], minlength=paths.path_count),
+            path_of[count:],
+            nulls["person_id"][np.flatnonzero(np.diff(nulls["journey"], prepend=-1))],
             labels,
         )
 
@@ -207,7 +224,7 @@ class PopulationAllocation(Allocation):
                 last = period.end_micros + lookback_micros(self._question)
         return fetch_columns(
             self._mart,
-            _NULLS.format(unit=_UNITS[self._question.scope], accounts=_ACCOUNTS),
+            _NULLS.format(unit=_UNITS[self._question.scope], accounts=ACCOUNTS),
             {
                 "stage": stage,
                 "start": period.start_micros,
@@ -318,25 +335,3 @@ def weights_of_steps(found: Fit, population: Population, place: int) -> NDArray[
     start, end = population.paths.offsets[population.path_of[place] :][:2]
     weights: NDArray[np.float64] = found.step_weights[start:end]
     return weights
-
-
-_fits: OrderedDict[bytes, Fit] = OrderedDict()
-_lock = threading.Lock()
-
-
-def remembered_fit(paths: Paths, model: ModelSpec) -> Fit:
-    """The fit of these very paths, from memory where it was made before."""
-    digest = blake2b(repr((str(model), model.parameters, paths.state_count)).encode())
-    for column in (paths.offsets, paths.codes, paths.conversions, paths.nulls, paths.values):
-        digest.update(column.tobytes())
-    key = digest.digest()
-    with _lock:
-        if key in _fits:
-            _fits.move_to_end(key)
-            return _fits[key]
-    found = fit(paths, model)
-    with _lock:
-        _fits[key] = found
-        while len(_fits) > REMEMBERED:
-            _fits.popitem(last=False)
-    return found

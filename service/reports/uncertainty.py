@@ -4,8 +4,8 @@ Whole people are drawn; with scope `account` whole accounts, whose people share 
 was spent is taken as given: it was paid, whoever had come by.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -28,33 +28,21 @@ from service.kit.errors import Refusal
 from service.kit.money import count_to_number, to_number
 from service.reports.credited import MILLION, Allocation, Credit, exact_sums
 from service.reports.load import Loaded
+from service.reports.population import PopulationAllocation
+from service.reports.population_draws import People, dealt, draw_credit
 from service.reports.question import Question
 
 Ints = NDArray[np.int64]
 Interval = list[int | float | None] | None
 MOST_ROWS = 20_000
 
+_IDENTITY = "COALESCE(CASE WHEN $scope = 'account' THEN c.account_key END, people.public_id, c.conversion_id)"
 _GROUPS = f"""
-SELECT c.conversion_key, CAST(CAST('0x' || SUBSTR(MD5(COALESCE(
-    CASE WHEN $scope = 'account' THEN c.account_key END, people.public_id, c.conversion_id
-)), 1, 8) AS BIGINT) % {GROUPS} AS BIGINT) AS dealt
+SELECT c.conversion_key, {dealt(_IDENTITY)} AS dealt
 FROM conversions AS c LEFT JOIN people ON people.person_id = c.person_id
 WHERE LIST_CONTAINS($stages, c.stage) AND c.occurred_at >= $start AND c.occurred_at <= $last
 ORDER BY c.conversion_key
 """
-
-
-def about(question: Question) -> dict[str, Any]:
-    """What an answer says of its intervals."""
-    return {
-        "method": "group_bootstrap",
-        "level": LEVEL,
-        "groups": GROUPS,
-        "draws": DRAWS,
-        "seed": SEED,
-        "drawn": question.scope,
-        "spend": "taken as given",
-    }
 
 
 def groups_of(
@@ -79,22 +67,38 @@ def groups_of(
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """One measure under one model. `by_group` int64[GROUPS, rows] adds up to `credit.rows`, `shown`
-    int64[GROUPS] to `credit.shown`."""
+    """One measure under one model. `draws` float64[DRAWS, rows] are what `credit.rows` are in each
+    draw, `shown` float64[DRAWS] what `credit.shown` is; NaN where `undrawn` says why."""
 
     credit: Credit
-    by_group: Ints
-    shown: Ints
-
-    @cached_property
-    def draws(self) -> Floats:
-        """float64[DRAWS, rows]"""
-        return redraw(self.by_group)
+    draws: Floats
+    shown: Floats
+    undrawn: Refusal | None = None
 
     @cached_property
     def shares(self) -> Floats:
         """float64[DRAWS, rows] of the draw's own whole, NaN where that is nothing."""
-        return quotients(self.draws, redraw(self.shown[:, None]))
+        return quotients(self.draws, self.shown[:, None])
+
+
+def about(question: Question, measured: Mapping[str, Sequence[Measured]]) -> dict[str, Any]:
+    """What an answer says of its intervals; `measured` by model."""
+    undrawn = {name: [m.undrawn for m in all_of if m.undrawn] for name, all_of in measured.items()}
+    return {
+        "method": "group_bootstrap",
+        "level": LEVEL,
+        "groups": GROUPS,
+        "draws": DRAWS,
+        "seed": SEED,
+        "drawn": question.scope,
+        "spend": "taken as given",
+        "undrawn": [told(name, reasons[0]) for name, reasons in undrawn.items() if reasons],
+    }
+
+
+def told(model: str, refusal: Refusal) -> dict[str, str]:
+    """Why there is something of the model that the answer does not hold."""
+    return {"model": model, "code": refusal.code, "message": refusal.detail}
 
 
 class Resampling:
@@ -102,6 +106,7 @@ class Resampling:
 
     def __init__(
         self,
+        mart: duckdb.DuckDBPyConnection,
         loaded: Loaded,
         question: Question,
         groups: Ints,
@@ -119,22 +124,67 @@ class Resampling:
                 f"intervals are given for up to {MOST_ROWS} rows, these are {row_count}; "
                 "group or filter more narrowly, or ask without intervals",
             )
-        self._loaded, self._groups, self._row_count = loaded, groups, row_count
+        self._mart, self._scope = mart, question.scope
+        self._loaded, self._groups = loaded, groups
+        self._rows, self._row_count = rows, row_count
         self._filtered = bool(question.filters)
-        owner = groups.take(loaded.journeys.journey)
-        self._cells = np.where(rows >= 0, owner * row_count + rows, -1)
 
     def measure(self, allocation: Allocation, amounts: Ints, chosen: Any = None) -> Measured:
-        """The credit of a measure by group and row; arguments as of `Allocation.gather`."""
-        cells = GROUPS * self._row_count
-        credit = allocation.gather(amounts, self._cells, cells, chosen)
-        by_group = credit.rows.reshape(GROUPS, self._row_count)
-        shown = by_group.sum(axis=1)
-        if not self._filtered:
-            idle = self._loaded.in_period & ~allocation.has_credit
-            idle = idle if chosen is None else idle & chosen
-            shown = shown + exact_sums(self._groups[idle], amounts[idle], GROUPS)
-        return Measured(replace(credit, rows=by_group.sum(axis=0)), by_group, shown)
+        """The credit of a measure and its draws; arguments as of `Allocation.gather`."""
+        amounts = amounts if chosen is None else np.where(chosen, amounts, 0)
+        if not amounts.any():
+            nothing = np.zeros((DRAWS, self._row_count))
+            return Measured(
+                allocation.gather(amounts, self._rows, self._row_count), nothing, np.zeros(DRAWS)
+            )
+        whole = allocation.credit_of(amounts)
+        shown = np.where(allocation.touch_counts, whole, 0)
+        credit = allocation.gathered(amounts, shown, self._rows, self._row_count)
+        undrawn = None
+        if isinstance(allocation, PopulationAllocation):
+            try:
+                draws = self._drawn_anew(allocation, amounts, whole)
+            except Refusal as refusal:
+                undrawn, draws = refusal, np.full((DRAWS, self._row_count), np.nan)
+        else:
+            draws = redraw(self._by_group(shown))
+        return Measured(credit, draws, draws.sum(axis=1) + self._idle(allocation, amounts), undrawn)
+
+    def _by_group(self, credit: Ints) -> Ints:
+        """int64[GROUPS, rows]"""
+        sums = exact_sums(self._cells, credit[self._kept], GROUPS * self._row_count)
+        return sums.reshape(GROUPS, self._row_count)
+
+    def _drawn_anew(self, allocation: PopulationAllocation, amounts: Ints, credit: Ints) -> Floats:
+        """The model fitted in every draw; amounts are of conversions of one stage."""
+        stages = np.unique(self._loaded.conversions["stage"][amounts != 0])
+        (stage,) = stages.tolist()
+        rows = np.where(allocation.touch_counts, self._rows, -1)
+        return draw_credit(
+            allocation, stage, amounts, credit, rows, self._row_count, self._groups, self._people
+        )
+
+    def _idle(self, allocation: Allocation, amounts: Ints) -> Floats:
+        """float64[DRAWS], what nobody earned; filters keep nothing of it."""
+        if self._filtered:
+            return np.zeros(DRAWS)
+        idle = allocation.idle
+        return redraw(exact_sums(self._groups[idle], amounts[idle], GROUPS)[:, None])[:, 0]
+
+    @cached_property
+    def _kept(self) -> Ints:
+        """Touchpoints that a row shows."""
+        return np.flatnonzero(self._rows >= 0)
+
+    @cached_property
+    def _cells(self) -> Ints:
+        """The group and row of each of them, as one number."""
+        owner = self._groups.take(self._loaded.journeys.journey[self._kept])
+        return owner * self._row_count + self._rows[self._kept]
+
+    @cached_property
+    def _people(self) -> People:
+        return People(self._mart, self._scope)
 
 
 def money_intervals(draws: Floats, currency: str) -> list[Interval]:
@@ -145,7 +195,7 @@ def money_intervals(draws: Floats, currency: str) -> list[Interval]:
 def count_intervals(draws: Floats) -> list[Interval]:
     """One a column of draws in millionths."""
     return [
-        [count_to_number(int(low)), count_to_number(int(high))]
+        None if np.isnan(low) else [count_to_number(int(low)), count_to_number(int(high))]
         for low, high in bounds(draws).T.tolist()
     ]
 

@@ -72,9 +72,10 @@ def show_compare(request: Request) -> Response:
     if is_untouched(report):
         return render(request, "welcome.html", base_url=base_url_of(request))
     formatter = formatter_of(request, report["meta"]["currency"])
-    names = [str(model) for model in models]
+    refused = {said["model"]: said["message"] for said in report["refused"]}
+    names = [name for name in map(str, models) if name not in refused]
     figure = state.metric if state.metric in FIGURES else "money"
-    query = asked.params(group_by="channel", model=",".join(names))
+    query = asked.params(group_by="channel", model=",".join(map(str, models)))
     return render(
         request,
         "compare.html",
@@ -84,7 +85,8 @@ def show_compare(request: Request) -> Response:
         meta=report["meta"],
         headline=headline(report["rows"]),
         names=names,
-        offered=sorted({*names, *map(str, default_models())}, key=words.model),
+        refused={words.model(name): detail for name, detail in refused.items()},
+        offered=sorted({*map(str, (*models, *default_models()))}, key=words.model),
         figure=figure,
         figures=FIGURES,
         lines=[line(row, names, figure, formatter) for row in report["rows"]],

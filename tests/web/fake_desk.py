@@ -86,6 +86,7 @@ class FakeDesk:
     touches: list[dict[str, Any]] | None = None
     reason: str | None = None
     failure: Exception | None = None
+    refused: list[dict[str, Any]] = field(default_factory=list)
     edition: Edition = BUILT_IN
     dropped: str | None = None
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
@@ -314,7 +315,8 @@ class FakeDesk:
     def compare(self, question: Question) -> dict[str, Any]:
         """Every model gives the value of the table, the n-th model n tenths more of it."""
         self._note("compare", question)
-        names = [str(model) for model in question.models]
+        away = [said["model"] for said in self.refused]
+        names = [name for name in map(str, question.models) if name not in away]
         whole = sum(float(row[9]) for row in self.channels.values()) or 1.0
         rows = []
         for channel, row in self.channels.items():
@@ -327,6 +329,7 @@ class FakeDesk:
             "unattributed": {"models": dict.fromkeys(names, nothing)},
             "totals": {"spend": 0, "conversions": 0, "value": 0},
             "rule": RULE,
+            "refused": self.refused,
             "uncertainty": {
                 "method": "group_bootstrap",
                 "level": 0.95,

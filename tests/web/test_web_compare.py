@@ -121,3 +121,13 @@ async def test_an_unknown_model_is_refused(reader: httpx.AsyncClient) -> None:
 async def test_strangers_see_nothing(stranger: httpx.AsyncClient, desk: Any) -> None:
     assert (await stranger.get("/compare")).status_code == 401
     assert desk.asked == []
+
+
+async def test_a_model_that_can_say_nothing_is_named_with_its_reason(
+    reader: httpx.AsyncClient, desk: FakeDesk
+) -> None:
+    detail = "the model cannot take so many channels"
+    desk.refused = [{"model": "markov", "code": "too_many_states", "message": detail}]
+    page = (await reader.get("/compare?model=linear&columns=last_touch&columns=markov")).text
+    assert f"Markov is not among them: {detail}." in page
+    assert len(re.findall(r'<th scope="col"', page)) == 5

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.attribution.spread import inside, over
+from service.attribution.spread import Sharing, inside, over, sharing
 from service.attribution.transforms import Steps
 from service.kit.money import allocate
 
@@ -27,6 +27,11 @@ def rank(count: int) -> np.ndarray:
     return np.arange(count, dtype=np.int64)
 
 
+def among(paths: Steps, converting: object, ranks: np.ndarray) -> tuple[np.ndarray, Sharing]:
+    flags = np.asarray(converting, np.bool_)
+    return flags, sharing(paths, flags, ranks)
+
+
 def test_inside_every_conversion_keeps_its_own() -> None:
     paths = steps([0, 1, 2], [1], [])
     credit = inside(whole(100, 7, 0), np.asarray([1.0, 1.0, 1.0, 0.2]), paths)
@@ -45,13 +50,15 @@ def test_a_step_is_divided_over_its_touches() -> None:
 def test_over_a_state_gets_its_share_of_all_by_what_its_journeys_are_worth() -> None:
     """State 0 has half of 400; its journeys are worth 100 and 300. State 1 is in the second alone."""
     paths = steps([0], [0, 1])
-    credit = over(whole(100, 300), np.asarray([0.5, 0.5]), paths, np.asarray([True, True]), rank(2))
+    credit = over(
+        whole(100, 300), np.asarray([0.5, 0.5]), paths, *among(paths, [True, True], rank(2))
+    )
     assert credit.tolist() == [50, 150, 200]
 
 
 def test_over_leaves_out_who_did_not_convert() -> None:
     paths = steps([0], [0])
-    credit = over(whole(10, 0), np.asarray([1.0]), paths, np.asarray([True, False]), rank(2))
+    credit = over(whole(10, 0), np.asarray([1.0]), paths, *among(paths, [True, False], rank(2)))
     assert credit.tolist() == [10, 0]
 
 
@@ -59,8 +66,18 @@ def test_over_left_over_units_go_by_rank() -> None:
     """State 0 has half of 2, one unit, for two journeys: the first in rank is served."""
     paths, both = steps([0, 1], [0, 1]), np.asarray([True, True])
     shares = np.asarray([0.5, 0.5])
-    assert over(whole(1, 1), shares, paths, both, whole(0, 1)).tolist() == [1, 1, 0, 0]
-    assert over(whole(1, 1), shares, paths, both, whole(1, 0)).tolist() == [0, 0, 1, 1]
+    assert over(whole(1, 1), shares, paths, *among(paths, both, whole(0, 1))).tolist() == [
+        1,
+        1,
+        0,
+        0,
+    ]
+    assert over(whole(1, 1), shares, paths, *among(paths, both, whole(1, 0))).tolist() == [
+        0,
+        0,
+        1,
+        1,
+    ]
 
 
 @given(st.data())
@@ -79,7 +96,7 @@ def test_all_that_is_given_out_adds_up(data: st.DataObject) -> None:
         assert int(kept[paths.offsets[index] : paths.offsets[index + 1]].sum()) == amount
     converting = np.asarray([data.draw(st.booleans()) and bool(j) for j in journeys])
     own = np.where(converting, amounts, 0)
-    spread = over(own, shares, paths, converting, rank(len(journeys)))
+    spread = over(own, shares, paths, *among(paths, converting, rank(len(journeys))))
     assert int(spread.sum()) == int(own.sum())
 
 
@@ -87,6 +104,6 @@ def test_all_that_is_given_out_adds_up(data: st.DataObject) -> None:
 def test_a_state_gets_what_its_share_is_of_the_total(shares: list[float], total: int) -> None:
     """One journey through all states: each gets the part that `allocate` gives it."""
     paths = steps(list(range(len(shares))))
-    credit = over(whole(total), np.asarray(shares), paths, np.asarray([True]), rank(1))
+    credit = over(whole(total), np.asarray(shares), paths, *among(paths, [True], rank(1)))
     weights = [round(share / max(shares) * 2**40) for share in shares]
     assert credit.tolist() == allocate(total, weights)
