@@ -22,7 +22,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 	$(if $(UPGRADE),--upgrade)
 LOCKS := requirements.lock requirements-build.lock requirements-dev.lock
 
-.PHONY: help install install-dev run test lint format lock openapi snippet bench clean
+.PHONY: help install install-dev run test lint format lock openapi snippet bench bench-peers clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,12 @@ format: $(VENV)/.dev ## let ruff fix and format
 
 bench: $(VENV)/.dev ## the measurements: the tests marked bench, one at a time
 	$(BIN)/python -m pytest -m bench -p no:randomly -s $(ARGS)
+
+# A package under the GPL that the models are measured beside; in an environment of its own, since
+# nothing here may depend on it. It needs a compiler.
+bench-peers: $(BIN)/python ## what `make bench` measures beside: ChannelAttribution, in .venv/peers
+	$(BIN)/python -m venv $(VENV)/peers
+	$(VENV)/peers/bin/python -m pip --disable-pip-version-check --quiet install ChannelAttribution==2.2.5 matplotlib
 
 openapi: $(VENV)/.runtime ## write openapi/openapi.json anew
 	@mkdir -p openapi

@@ -69,6 +69,7 @@ META: Any = {
             "version": 1,
         }
     ],
+    "warnings": [],
     "conversion": "won",
     "lookback": "90d",
     "basis": "conversion",

@@ -104,6 +104,7 @@ _TEXT = {"type": ["string", "null"]}
 _EMPTY: dict[str, Any] = {
     "rejected": {"index": 1, "code": "bad_url", "field": "page.url", "detail": "…"},
     "not_convertible": {"kind": "revenue", "currency": "KZT", "amount": 700, "count": 1},
+    "warnings": {"model": "shapley_rate", "text": "…"},
     "marks": "public",
     "include": "bots",
     "excluded": {"reason": "bot", "facts": 1},

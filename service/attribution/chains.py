@@ -8,6 +8,7 @@ ChannelAttribution count them).
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from service.attribution.journeys import Bools, Ints
@@ -52,22 +53,34 @@ def chain_of(paths: Paths, order: int) -> Chain:
     base = paths.state_count + 1
     if base**order >= 2**62:
         raise _too_many(order)
-    sizes = paths.sizes
-    windows = np.maximum(sizes - order + 1, 1)
-    starts = row_elements(paths.offsets[:-1], windows)
-    length = np.repeat(np.minimum(sizes, order), windows)
-    keys = np.zeros(len(starts), dtype=np.int64)
-    last = max(len(paths.codes) - 1, 0)
-    for place in range(order):
-        inside = place < length
-        codes = paths.codes.take(np.minimum(starts + place, last)).astype(np.int64) + 1
-        keys = keys * base + np.where(inside, codes, 0)
-    distinct, walk = np.unique(keys, return_inverse=True)
+    windows = np.maximum(paths.sizes - order + 1, 1)
+    offsets = offsets_of(windows)
+    distinct, walk = numbered(_windows(paths, offsets, order), base**order)
     if len(distinct) * paths.state_count > LARGEST_CHAIN:
         raise _too_many(order)
     powers = base ** np.arange(order - 1, -1, -1, dtype=np.int64)
     states = distinct[:, None] // powers % base - 1
-    return _collapsed(offsets_of(windows), walk.astype(np.int64), states)
+    return _collapsed(offsets, walk, states)
+
+
+def _windows(paths: Paths, offsets: Ints, order: int) -> NDArray[np.signedinteger]:
+    """int[w], the windows of each path from one offset to the next, as numbers to the base of the
+    channels plus one; a 0 for each channel that a shorter path lacks."""
+    small = (paths.state_count + 1) ** order < 2**31  # half the memory to move
+    codes: NDArray[np.signedinteger] = np.zeros(
+        len(paths.codes) + 1, np.int32 if small else np.int64
+    )
+    np.add(paths.codes, 1, out=codes[:-1])
+    if order == 1:
+        return codes[:-1]
+    starts = row_elements(paths.offsets[:-1], np.diff(offsets))
+    keys = codes.take(starts)
+    for place in range(1, order):
+        following = codes.take(starts + place, mode="clip")
+        following[offsets[:-1][paths.sizes <= place]] = 0
+        keys *= paths.state_count + 1
+        keys += following
+    return keys
 
 
 def _collapsed(offsets: Ints, walk: Ints, states: Ints) -> Chain:
@@ -82,39 +95,63 @@ def _collapsed(offsets: Ints, walk: Ints, states: Ints) -> Chain:
 class Statistics:
     """What a chain counts, each linear in the paths' counts: rows are paths, columns counters.
 
+    How often a state is visited and started in follows from its moves and ends.
+
     Attributes:
         moves: [p, e] how often a path makes each transition; `source` and `target` int64[e] are
             their states.
-        visits, starts, ends: [p, states].
+        ends: [p, states].
+        leaving, entering: [e, states], a one for the source and the target of each transition.
     """
 
     moves: sparse.csr_array
     source: Ints
     target: Ints
-    visits: sparse.csr_array
-    starts: sparse.csr_array
     ends: sparse.csr_array
+    leaving: sparse.csr_array
+    entering: sparse.csr_array
 
 
 def statistics_of(chain: Chain) -> Statistics:
     """The counters of the chain."""
     paths, states = len(chain.offsets) - 1, chain.state_count
-    path = np.repeat(np.arange(paths), np.diff(chain.offsets))
-    stays = path[1:] == path[:-1]
-    keys = (chain.walk[:-1] * states + chain.walk[1:])[stays]
-    distinct, move = np.unique(keys, return_inverse=True)
+    stays = np.ones(max(len(chain.walk) - 1, 0), dtype=np.bool_)
+    stays[chain.offsets[1:-1] - 1] = False
+    here, there = chain.walk[:-1][stays], chain.walk[1:][stays]
+    # A window moves on by one channel, so its last channel tells which of the next ones it is.
+    last = chain.states[:, -1] + 1
+    channels = int(last.max(initial=0)) + 1
+    distinct, move = numbered(here * channels + last[there], states * channels)
+    target = np.zeros(len(distinct), dtype=np.int64)
+    target[move] = there
+    source = distinct // channels
+    each = np.arange(len(distinct) + 1)
     return Statistics(
-        moves=_counter(path[1:][stays], move, (paths, len(distinct))),
-        source=distinct // states,
-        target=distinct % states,
-        visits=_counter(path, chain.walk, (paths, states)),
-        starts=_counter(np.arange(paths), chain.walk[chain.offsets[:-1]], (paths, states)),
-        ends=_counter(np.arange(paths), chain.walk[chain.offsets[1:] - 1], (paths, states)),
+        moves=_counter(move, chain.offsets - np.arange(paths + 1), len(distinct)),
+        source=source,
+        target=target,
+        ends=_counter(chain.walk[chain.offsets[1:] - 1], np.arange(paths + 1), states),
+        leaving=_counter(source, each, states),
+        entering=_counter(target, each, states),
     )
 
 
-def _counter(rows: Ints, columns: Ints, shape: tuple[int, int]) -> sparse.csr_array:
-    return sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=shape)
+def _counter(columns: Ints, offsets: Ints, width: int) -> sparse.csr_array:
+    """A one for each column, those of a path from one offset to the next; ones on one place add up."""
+    ones = np.ones(len(columns))
+    return sparse.csr_array((ones, columns, offsets), shape=(len(offsets) - 1, width))
+
+
+def numbered(keys: NDArray[np.signedinteger], limit: int) -> tuple[Ints, Ints]:
+    """The distinct keys, all from 0 to below the limit, ascending; int64, the place of each key."""
+    if limit > LARGEST_CHAIN:
+        distinct, place = np.unique(keys, return_inverse=True)
+        return distinct.astype(np.int64, copy=False), place.astype(np.int64, copy=False)
+    # Looked up instead of sorted: a tenth of the time.
+    seen = np.zeros(limit, dtype=np.bool_)
+    seen[keys] = True
+    places = np.cumsum(seen) - 1
+    return np.flatnonzero(seen), places[keys]
 
 
 def _too_many(order: int) -> Refusal:

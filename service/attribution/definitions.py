@@ -20,6 +20,7 @@ class ModelDefinition:
         open_parameter: for names outside `parameters`, such as touch2: its Parameter or None.
         check: what is wrong with the values taken together, or None.
         source: who publishes the model under this definition.
+        warnings: sentences without which no answer with the model is given.
     """
 
     name: str
@@ -33,6 +34,7 @@ class ModelDefinition:
     kind: Literal["rule", "population", "participation"] = "rule"
     open_parameter: Callable[[str], Parameter | None] | None = None
     check: Check | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

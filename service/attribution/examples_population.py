@@ -42,4 +42,34 @@ POPULATION_EXAMPLES = (
         (("display", 4 / 3), ("email", 2 / 3)),
         "Only journeys that converted: none without display, half without email.",
     ),
+    PopulationExample(
+        "markov:order=2",
+        (("display email", 1, 0), ("email display", 0, 1), ("display", 1, 0)),
+        (("display", 4 / 3), ("email", 2 / 3)),
+        "Two touches are one state, so the order counts: every conversion has display, half email.",
+    ),
+    PopulationExample(
+        "shapley",
+        (("display", 4, 0), ("display email", 6, 90)),
+        (("display", 7.0), ("email", 3.0)),
+        "The six conversions of both are halved; the ninety others do not count.",
+    ),
+    PopulationExample(
+        "shapley_ordered",
+        (("display email display", 6, 0),),
+        (("display", 3.0), ("email", 3.0)),
+        "Display 1.5 at position 1 and 1.5 at position 3, email 3 at position 2.",
+    ),
+    PopulationExample(
+        "shapley_rate",
+        (("display", 1, 3), ("email", 1, 1), ("display email", 3, 1)),
+        (("display", 1.25), ("email", 3.75)),
+        "Rates 1/4, 1/2 and, of all, 5/10: display 1/8, email 3/8.",
+    ),
+    PopulationExample(
+        "fractribution",
+        (("display email", 2, 2), ("display", 0, 4), ("email", 1, 3)),
+        (("display", 2 / 3), ("email", 7 / 3)),
+        "Both: 1/2; without display 1/4, without email 0: 1 to 2 of two conversions.",
+    ),
 )

@@ -17,9 +17,10 @@ class Fit:
         step_weights: float64[s] >= 0, a weight for each step of each distinct path; the caller
             normalises them inside a conversion. All zero in a path: its last step.
         details: float64[state_count] by name, for explanations: `removal_effect`,
-            `visits_per_journey`, `conversion_probability`, `marginal`.
-        facts: scalars: `conversion_rate`, `iterations`, `sampling_error`, and `warnings`, a list
-            of sentences that every answer with the model must show.
+            `visits_per_journey`, `conversion_probability`, `marginal` (in units of the values).
+        facts: scalars: `conversion_rate`, `iterations`, `sampling_error`; `by_position`, a list of
+            (state, position from 1, value); and `warnings`, a list of sentences that every
+            explanation of the model must show.
     """
 
     shares: Floats | None = None

@@ -17,16 +17,17 @@ from scipy import sparse
 from service.attribution.chains import Chain, Statistics, chain_of, statistics_of
 from service.attribution.definitions import ModelDefinition
 from service.attribution.fitted import Fit
-from service.attribution.journeys import Bools, Ints
+from service.attribution.journeys import Bools
 from service.attribution.parameters import Parameter
 from service.attribution.paths import Floats, Paths
+from service.attribution.shapley import shared
 from service.attribution.transforms import STEP_PARAMETERS
 from service.kit.errors import Refusal
 
 MOST_STATES = 2_000
 """States of a chain of order 1: its inverse takes 32 MB and a second."""
 
-DENSE_STATES = 600
+DENSE_STATES = 200
 """Up to here one inverse is faster than iterating."""
 
 LEAST_MASS = 1e-12
@@ -85,8 +86,12 @@ def fit_markov(paths: Paths, order: int, *, null: bool) -> Fit:
         return Fit(shares=zeros, details={"removal_effect": zeros}, facts=_facts(0.0, 0))
     chain = chain_within(paths, order)
     nulls = paths.nulls if null else np.zeros_like(paths.nulls)
-    counts = _Counts.of(statistics_of(chain), paths.conversions, nulls, paths.values)
-    solved = _solve(counts, chain, chain.contains(paths.state_count))
+    statistics = statistics_of(chain)
+    journeys = (paths.conversions + nulls).astype(np.float64)
+    won, worth = paths.conversions @ statistics.ends, paths.values @ statistics.ends
+    moves, ends = journeys @ statistics.moves, journeys @ statistics.ends
+    sums = _Sums.of(moves, ends, won, worth, statistics)
+    solved = _solve(_Counts.of(sums, statistics), chain, chain.contains(paths.state_count))
     paid = solved.lost_value if paths.values.sum() > 0 else solved.lost
     details = {"removal_effect": _clean(solved.lost / solved.rate)}
     if order == 1:
@@ -96,7 +101,7 @@ def fit_markov(paths: Paths, order: int, *, null: bool) -> Fit:
         ):
             details[name] = zeros.copy()
             details[name][chain.states[:, 0]] = getattr(solved, column)
-    return Fit(shares=_shared(paid), details=details, facts=_facts(solved.rate, solved.iterations))
+    return Fit(shares=shared(paid), details=details, facts=_facts(solved.rate, solved.iterations))
 
 
 def _facts(rate: float, iterations: int) -> dict[str, object]:
@@ -116,6 +121,30 @@ def chain_within(paths: Paths, order: int) -> Chain:
 
 
 @dataclass(frozen=True, eq=False)
+class _Sums:
+    """What a chain counts, of one count of the paths or, with a first dimension d, of many.
+
+    Attributes:
+        moves: float64[…, e]; visits, starts, won, worth: float64[…, states], the last two what ends
+            in a state, in conversions and in value.
+    """
+
+    moves: Floats
+    visits: Floats
+    starts: Floats
+    won: Floats
+    worth: Floats
+
+    @classmethod
+    def of(
+        cls, moves: Floats, ends: Floats, won: Floats, worth: Floats, statistics: Statistics
+    ) -> "_Sums":
+        """Every visit is left by a move or is the last; what is not entered by a move is a start."""
+        visits = moves @ statistics.leaving + ends
+        return cls(moves, visits, visits - moves @ statistics.entering, won, worth)
+
+
+@dataclass(frozen=True, eq=False)
 class _Counts:
     """The chain's probabilities under one count of the paths.
 
@@ -130,18 +159,14 @@ class _Counts:
     pays: Floats
 
     @classmethod
-    def of(
-        cls, statistics: Statistics, conversions: Ints, nulls: Ints, values: Floats
-    ) -> "_Counts":
-        journeys = (conversions + nulls).astype(np.float64)
-        visits = journeys @ statistics.visits
-        per_visit = 1 / np.where(visits > 0, visits, 1)
-        moves = (journeys @ statistics.moves) * per_visit[statistics.source]
-        states = len(visits)
+    def of(cls, sums: _Sums, statistics: Statistics) -> "_Counts":
+        per_visit = 1 / np.where(sums.visits > 0, sums.visits, 1)
+        moves = sums.moves * per_visit[statistics.source]
+        states = len(per_visit)
         return cls(
             sparse.csr_array((moves, (statistics.source, statistics.target)), (states, states)),
-            (journeys @ statistics.starts) / journeys.sum(),
-            (np.column_stack([conversions, values]).T @ statistics.ends).T * per_visit[:, None],
+            sums.starts / sums.starts.sum(),
+            np.column_stack([sums.won, sums.worth]) * per_visit[:, None],
         )
 
 
@@ -187,11 +212,3 @@ def _by_iteration(counts: _Counts, members: Bools) -> _Solved:
 def _clean(effects: Floats) -> Floats:
     """Rounding may leave a little below zero or above one."""
     return np.clip(effects, 0.0, 1.0)
-
-
-def _shared(lost: Floats) -> Floats:
-    """Shares that add up to 1. A channel whose removal would raise a total (refunds) gets none."""
-    positive = np.maximum(lost, 0.0)
-    total = positive.sum()
-    shares: Floats = positive / total if total > 0 else positive
-    return shares

@@ -87,11 +87,12 @@ class _Counted:
 
     @classmethod
     def of(cls, statistics: Statistics, won: Table, lost: Table, worth: Table) -> "_Counted":
-        journeys = won + lost
+        moves, ends = (_product(won + lost, c) for c in (statistics.moves, statistics.ends))
+        visits = moves @ statistics.leaving + ends
         return cls(
-            _product(journeys, statistics.moves),
-            _product(journeys, statistics.starts),
-            _product(journeys, statistics.visits),
+            moves,
+            visits - moves @ statistics.entering,
+            visits,
             _product(won, statistics.ends),
             _product(worth, statistics.ends),
         )

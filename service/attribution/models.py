@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from service.attribution.definitions import ModelDefinition, Preset
+from service.attribution.fractribution import FRACTRIBUTION
 from service.attribution.markov import MARKOV
 from service.attribution.parameters import (
     Parameter,
@@ -18,12 +19,14 @@ from service.attribution.parameters import (
     json_value,
 )
 from service.attribution.presets import PRESETS
+from service.attribution.rates import SHAPLEY_RATE
 from service.attribution.rules import RULES
+from service.attribution.shapley import SHAPLEY, SHAPLEY_ORDERED
 from service.kit.errors import Refusal
 
 DEFAULT_MODEL = "position_based"
 
-POPULATION = (MARKOV,)
+POPULATION = (MARKOV, SHAPLEY, SHAPLEY_ORDERED, SHAPLEY_RATE, FRACTRIBUTION)
 
 DEFINITIONS: Mapping[str, ModelDefinition] = {model.name: model for model in (*RULES, *POPULATION)}
 

@@ -64,6 +64,8 @@ class Paths:
 
     def select(self, keep: Bools) -> "Paths":
         """Only the paths where keep[p] holds."""
+        if keep.all():
+            return self
         sizes = self.sizes
         return Paths(
             offsets=offsets_of(sizes[keep]),

@@ -6,34 +6,26 @@ of touches is the caller's matter.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-from scipy import sparse
-
+from service.attribution.draws import Draws, Table
 from service.attribution.fitted import Fit
+from service.attribution.fractribution import draw_fractribution, fit_fractribution
 from service.attribution.markov import fit_markov
 from service.attribution.markov_draws import draw_markov
 from service.attribution.models import ModelSpec
 from service.attribution.paths import Floats, Paths
+from service.attribution.rates import draw_rate, fit_rate
+from service.attribution.shapley import draw_shapley, fit_shapley
 
 __all__ = ["Fit", "fit", "fit_draws"]
 
-Table = Any
-_Draw = Callable[[Paths, Floats, Floats, Floats, ModelSpec], Floats]
-"""Floats or whole numbers in two dimensions, dense or sparse; SciPy has no types of its own."""
-
-_CELLS = 4_000_000
-"""Draws times paths worked on at once: 32 MB a table."""
+_Draw = Callable[[Paths, Draws, ModelSpec], Floats]
 
 
 @dataclass(frozen=True)
 class _Kernel:
-    """A model's functions; `draw_groups`, where it has a faster way from groups to draws."""
-
     fit: Callable[[Paths, ModelSpec], Fit]
     draw: _Draw
-    draw_groups: Callable[[Paths, Table, Table, Table, ModelSpec, Floats], Floats] | None = None
 
 
 def fit(paths: Paths, spec: ModelSpec) -> Fit:
@@ -65,40 +57,26 @@ def fit_draws(
     Raises:
         Refusal: as `fit`.
     """
-    by_group = KERNELS[spec.name].draw_groups
-    if draws is not None and by_group is not None:
-        return by_group(paths, conversions, nulls, values, spec, draws)
-    count = len(draws) if draws is not None else conversions.shape[0]
-    shares = np.zeros((count, paths.state_count))
-    at_once = max(_CELLS // max(paths.path_count, 1), 1)
-    for first in range(0, count, at_once):
-        rows = slice(first, min(first + at_once, count))
-        won, lost, worth = (_rows(table, rows, draws) for table in (conversions, nulls, values))
-        shares[rows] = KERNELS[spec.name].draw(paths, won, lost, worth, spec)
-    return shares
-
-
-def _rows(table: Table, rows: slice, draws: Floats | None) -> Floats:
-    if draws is not None:
-        return np.asarray(draws[rows].astype(np.float64) @ table, dtype=np.float64)
-    part = table[rows]
-    return np.asarray(part.toarray() if sparse.issparse(part) else part, dtype=np.float64)
+    counts = Draws(conversions, nulls, values, draws)
+    return KERNELS[spec.name].draw(paths, counts, spec)
 
 
 def _fit_markov(paths: Paths, spec: ModelSpec) -> Fit:
     return fit_markov(paths, _whole(spec, "order"), null=bool(spec["null"]))
 
 
-def _draw_markov(paths: Paths, won: Floats, lost: Floats, worth: Floats, spec: ModelSpec) -> Floats:
+def _draw_markov(paths: Paths, draws: Draws, spec: ModelSpec) -> Floats:
     order, null = _whole(spec, "order"), bool(spec["null"])
-    return draw_markov(paths, won, lost, worth, order, null=null)
+    tables = draws.conversions, draws.nulls, draws.values
+    return draw_markov(paths, *tables, order, null=null, draws=draws.times)
 
 
-def _draw_markov_groups(
-    paths: Paths, won: Table, lost: Table, worth: Table, spec: ModelSpec, draws: Floats
-) -> Floats:
-    order, null = _whole(spec, "order"), bool(spec["null"])
-    return draw_markov(paths, won, lost, worth, order, null=null, draws=draws)
+def _fit_rate(paths: Paths, spec: ModelSpec) -> Fit:
+    return fit_rate(paths, _whole(spec, "pairs"), _whole(spec, "seed"))
+
+
+def _draw_rate(paths: Paths, draws: Draws, spec: ModelSpec) -> Floats:
+    return draw_rate(paths, draws, _whole(spec, "pairs"), _whole(spec, "seed"))
 
 
 def _whole(spec: ModelSpec, name: str) -> int:
@@ -108,6 +86,17 @@ def _whole(spec: ModelSpec, name: str) -> int:
     return value
 
 
+def _draw_shapley(paths: Paths, draws: Draws, _: ModelSpec) -> Floats:
+    return draw_shapley(paths, draws)
+
+
 KERNELS: Mapping[str, _Kernel] = {
-    "markov": _Kernel(_fit_markov, _draw_markov, _draw_markov_groups),
+    "markov": _Kernel(_fit_markov, _draw_markov),
+    "shapley": _Kernel(lambda paths, _: fit_shapley(paths, ordered=False), _draw_shapley),
+    "shapley_ordered": _Kernel(lambda paths, _: fit_shapley(paths, ordered=True), _draw_shapley),
+    "shapley_rate": _Kernel(_fit_rate, _draw_rate),
+    "fractribution": _Kernel(
+        lambda paths, _: fit_fractribution(paths),
+        lambda paths, draws, _: draw_fractribution(paths, draws),
+    ),
 }

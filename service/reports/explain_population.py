@@ -8,7 +8,7 @@ import numpy as np
 from service.attribution.fitted import Fit
 from service.attribution.models import DEFINITIONS, ModelSpec
 from service.kit.money import count_to_number, to_number
-from service.reports.credited import counts
+from service.reports.credited import MILLION, counts
 from service.reports.load import Loaded
 from service.reports.population import ExcerptAllocation, Population, PopulationAllocation
 from service.reports.question import Question
@@ -18,6 +18,7 @@ OVER = (
     "journeys that it took part in, by what each is worth, then equally over its touchpoints there. "
     "All credit adds up to the total; one conversion may carry more or less than its own value."
 )
+BY_POSITION = "by_position"
 INSIDE = (
     "A model of the whole population: the weights come from all journeys with the same path, and "
     "divide this conversion's own value."
@@ -88,6 +89,12 @@ def _of_states(
     value, count = whole.value_credit(), whole.count_credit()
     touch_state = _touch_states(population)
     owner = whole.loaded.journeys.journey
+    positions = _positions(found)
+    details = {
+        # The fit counts conversions in millionths.
+        name: column / MILLION if name == "marginal" else column
+        for name, column in found.details.items()
+    }
     rows = []
     for state in states:
         mine = touch_state == state
@@ -95,7 +102,8 @@ def _of_states(
             {
                 "state": [label or "" for label in population.labels[state]],
                 "share": None if found.shares is None else round(float(found.shares[state]), 9),
-                **{n: round(float(column[state]), 9) for n, column in found.details.items()},
+                **{name: round(float(column[state]), 9) for name, column in details.items()},
+                **({} if positions is None else {"positions": positions.get(state, [])}),
                 "value": to_number(int(value[mine].sum()), question.currency),
                 "conversions": count_to_number(int(count[mine].sum())),
                 "journeys": len(np.unique(owner[mine])),
@@ -112,5 +120,19 @@ def _touch_states(population: Population) -> Any:
     return np.where(steps.step_of >= 0, steps.codes[kept], -1)
 
 
+def _positions(found: Fit) -> dict[int, list[dict[str, Any]]] | None:
+    """By state, the conversions it has at each place of the path; None where the model has none."""
+    cells = found.facts.get(BY_POSITION)
+    if not isinstance(cells, list):
+        return None
+    positions: dict[int, list[dict[str, Any]]] = {}
+    for state, place, worth in cells:
+        cell = {"position": place, "conversions": round(worth / MILLION, 9)}
+        positions.setdefault(state, []).append(cell)
+    return positions
+
+
 def _plain(found: Fit) -> dict[str, Any]:
-    return {n: round(v, 9) if isinstance(v, float) else v for n, v in found.facts.items()}
+    """What is known of the fit as a whole: what belongs to states stands there."""
+    facts = {name: fact for name, fact in found.facts.items() if name != BY_POSITION}
+    return {n: round(v, 9) if isinstance(v, float) else v for n, v in facts.items()}

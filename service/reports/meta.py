@@ -5,6 +5,7 @@ from typing import Any
 
 import duckdb
 
+from service.attribution.models import DEFINITIONS
 from service.kit.money import to_number
 from service.kit.time import format_duration, iso
 from service.reports.applied import applied_edition, count_excluded
@@ -28,6 +29,11 @@ def describe(
     period = question.period
     return {
         "models": [m.to_dict() for m in question.models],
+        "warnings": [
+            {"model": str(model), "text": text}
+            for model in question.models
+            for text in DEFINITIONS[model.name].warnings
+        ],
         "conversion": question.conversion,
         "lookback": format_duration(question.lookback),
         "basis": question.basis,

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from service.attribution.models import DEFINITIONS
 from service.reports.question import Question
 from service.web import words
 
@@ -87,6 +88,11 @@ class FakeDesk:
         return {
             "models": [
                 {"model": str(spec), "name": spec.name, "version": 1} for spec in question.models
+            ],
+            "warnings": [
+                {"model": str(spec), "text": text}
+                for spec in question.models
+                for text in DEFINITIONS[spec.name].warnings
             ],
             "conversion": question.conversion,
             "lookback": params["lookback"],

@@ -66,6 +66,12 @@ async def test_a_report_that_does_not_add_up_is_not_shown(
     assert "254,96" not in answer.text
 
 
+async def test_a_model_is_not_shown_without_its_warning(reader: httpx.AsyncClient) -> None:
+    warning = "Shapley, rates: A conversion rate of whole journeys favours channels"
+    assert warning in (await reader.get("/", params={"model": "shapley_rate"})).text
+    assert warning not in (await reader.get("/", params={"model": "shapley"})).text
+
+
 async def test_spend_without_sales_is_minus_100_percent(reader: httpx.AsyncClient) -> None:
     page = (await reader.get("/")).text
     row = re.search(r"Display</a>.*?</tr>", page, re.S)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from service.attribution.models import parse_model
-from service.attribution.paths import Paths, collect_paths, offsets_of
+from service.attribution.paths import Floats, Paths, collect_paths, offsets_of
 from service.attribution.population import Fit, fit
 
 Row = tuple[Any, ...]
@@ -33,16 +33,20 @@ def fitted(model: str, rows: Sequence[Row]) -> tuple[Fit, list[str]]:
 def credit_of(model: str, rows: Sequence[Row]) -> dict[str, float]:
     """The measure divided over the states, as a report would: unrounded."""
     paths, names = paths_of(rows)
-    found = fit(paths, parse_model(model))
+    shares = credit_by_state(fit(paths, parse_model(model)), paths)
+    return dict(zip(names, (shares * paths.values.sum()).tolist(), strict=True))
+
+
+def credit_by_state(found: Fit, paths: Paths) -> Floats:
+    """float64[state_count], the states' shares of the measure; all zero where there is none."""
     if found.shares is not None:
-        return dict(zip(names, (found.shares * paths.values.sum()).tolist(), strict=True))
+        return found.shares
     assert found.step_weights is not None
-    credit = dict.fromkeys(names, 0.0)
+    credit = np.zeros(paths.state_count)
     for path in range(paths.path_count):
         start, end = paths.offsets[path], paths.offsets[path + 1]
         weights = found.step_weights[start:end].copy()
         if end > start and not weights.any():
             weights[-1] = 1.0
-        for code, weight in zip(paths.codes[start:end], weights / weights.sum(), strict=True):
-            credit[names[code]] += float(weight * paths.values[path])
-    return credit
+        np.add.at(credit, paths.codes[start:end], weights / weights.sum() * paths.values[path])
+    return credit / (credit.sum() or 1.0)
