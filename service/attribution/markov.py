@@ -16,7 +16,6 @@ from scipy import sparse
 
 from service.attribution.chains import Chain, Statistics, chain_of, statistics_of
 from service.attribution.definitions import ModelDefinition
-from service.attribution.draws import Draws
 from service.attribution.fitted import Fit
 from service.attribution.journeys import Bools
 from service.attribution.parameters import Parameter
@@ -240,62 +239,3 @@ def work_markov(found: Fit, state: int) -> str:
     if total <= 0:
         return text
     return f"{text}; divided by the sum of all effects {number(total)} = {number(effect / total)}"
-
-
-def draw_markov(paths: Paths, draws: Draws, order: int, *, null: bool) -> Floats:
-    """float64[d, state_count], the shares under d counts of the paths.
-
-    Raises:
-        Refusal: `too_many_states`.
-    """
-    nonempty = paths.sizes > 0
-    kept, draws = paths.select(nonempty), draws.of_paths(nonempty)
-    shares = np.zeros((len(draws), paths.state_count))
-    if kept.path_count == 0:
-        return shares
-    chain = chain_within(kept, order)
-    statistics, members = statistics_of(chain), chain.contains(paths.state_count)
-    journeys = draws.conversions + draws.nulls if null else draws.conversions
-    tables = [
-        draws.sums(journeys, statistics.moves),
-        draws.sums(journeys, statistics.ends),
-        draws.sums(draws.conversions, statistics.ends),
-        draws.sums(draws.values, statistics.ends),
-    ]
-    cells = chain.state_count**2 if order == 1 else len(statistics.source)
-    for rows in draws.parts(cells):
-        moves, ends, won, worth = (draws.drawn(table, rows) for table in tables)
-        sums = _Sums.of(moves, ends, won, worth, statistics)
-        if order == 1:
-            shares[rows, chain.states[:, 0]] = _closed_forms(sums, statistics)
-        else:
-            shares[rows] = [
-                _shares_of_draw(_Sums(*one), statistics, chain, members)
-                for one in zip(
-                    sums.moves, sums.visits, sums.starts, sums.won, sums.worth, strict=True
-                )
-            ]
-    return shares
-
-
-def _closed_forms(sums: _Sums, statistics: Statistics) -> Floats:
-    """float64[d, states], the shares u_c g_c / N_cc of all draws at once."""
-    draws, states = sums.visits.shape
-    per_visit = 1 / np.where(sums.visits > 0, sums.visits, 1)
-    matrix = np.zeros((draws, states, states))
-    matrix[:, statistics.source, statistics.target] = -sums.moves * per_visit[:, statistics.source]
-    diagonal = np.arange(states)
-    matrix[:, diagonal, diagonal] += 1
-    inverse = np.linalg.inv(matrix)
-    paying = np.where(sums.worth.sum(axis=1, keepdims=True) > 0, sums.worth, sums.won) * per_visit
-    visits = (sums.starts[:, None] @ inverse)[:, 0]
-    expected = (inverse @ paying[:, :, None])[:, :, 0]
-    lost = visits * expected / inverse[:, diagonal, diagonal]
-    return shared(np.where(sums.won.any(axis=1, keepdims=True), lost, 0.0))
-
-
-def _shares_of_draw(sums: _Sums, statistics: Statistics, chain: Chain, members: Bools) -> Floats:
-    if not sums.won.any():
-        return np.zeros(members.shape[1])
-    solved = _solve(_Counts.of(sums, statistics), chain, members)
-    return shared(solved.lost_value if sums.worth.sum() > 0 else solved.lost)

@@ -14,7 +14,8 @@ from service.attribution.fractribution import (
     fit_fractribution,
     work_fractribution,
 )
-from service.attribution.markov import draw_markov, fit_markov, work_markov
+from service.attribution.markov import fit_markov, work_markov
+from service.attribution.markov_draws import draw_markov
 from service.attribution.models import ModelSpec
 from service.attribution.paths import Floats, Paths
 from service.attribution.rates import draw_rate, fit_rate, work_rate
@@ -77,7 +78,9 @@ def _fit_markov(paths: Paths, spec: ModelSpec) -> Fit:
 
 
 def _draw_markov(paths: Paths, draws: Draws, spec: ModelSpec) -> Floats:
-    return draw_markov(paths, draws, _whole(spec, "order"), null=bool(spec["null"]))
+    order, null = _whole(spec, "order"), bool(spec["null"])
+    tables = draws.conversions, draws.nulls, draws.values
+    return draw_markov(paths, *tables, order, null=null, draws=draws.times)
 
 
 def _fit_rate(paths: Paths, spec: ModelSpec) -> Fit:
