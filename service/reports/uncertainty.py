@@ -27,6 +27,7 @@ from service.kit.duck import fetch_columns
 from service.kit.errors import Refusal
 from service.kit.money import count_to_number, to_number
 from service.reports.credited import MILLION, Allocation, Credit, exact_sums
+from service.reports.hazard import IncrementalAllocation
 from service.reports.load import Loaded
 from service.reports.population import PopulationAllocation
 from service.reports.population_draws import People, dealt, draw_credit
@@ -35,6 +36,12 @@ from service.reports.question import Question
 Ints = NDArray[np.int64]
 Interval = list[int | float | None] | None
 MOST_ROWS = 20_000
+NOT_DRAWN = Refusal(
+    "not_drawn",
+    "intervals",
+    "the attributed credit of this model has no intervals; /v1/incremental has those of what would "
+    "not have happened",
+)
 
 _IDENTITY = "COALESCE(CASE WHEN $scope = 'account' THEN c.account_key END, people.public_id, c.conversion_id)"
 _GROUPS = f"""
@@ -146,6 +153,9 @@ class Resampling:
                 draws = self._drawn_anew(allocation, amounts, whole)
             except Refusal as refusal:
                 undrawn, draws = refusal, np.full((DRAWS, self._row_count), np.nan)
+        elif isinstance(allocation, IncrementalAllocation):
+            # Its credit drawn again under one unchanged fit would show too little of what chance does.
+            undrawn, draws = NOT_DRAWN, np.full((DRAWS, self._row_count), np.nan)
         else:
             draws = redraw(self._by_group(shown))
         return Measured(credit, draws, draws.sum(axis=1) + self._idle(allocation, amounts), undrawn)

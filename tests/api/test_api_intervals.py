@@ -66,6 +66,17 @@ async def test_the_chain_is_fitted_anew_in_every_draw(service: Service) -> None:
     assert 0.36 < high < 0.4
 
 
+async def test_what_is_attributed_without_a_refit_has_no_intervals(service: Service) -> None:
+    """A hazard's credit drawn again under one fit would seem surer than it is."""
+    await service.tell(*journeys(2017, 30))
+    asked = {"model": "incremental", "intervals": "true", **in_year(2017)}
+    answer = await service.ask("/v1/attribution", **asked)
+    assert [each["code"] for each in answer["uncertainty"]["undrawn"]] == ["not_drawn"]
+    assert answer["rows"]
+    for row in answer["rows"]:
+        assert set(row["interval"].values()) == {None}
+
+
 async def test_one_touch_is_as_sure_as_the_last(service: Service) -> None:
     """Where every journey is one touch, the chain is last touch, in every draw."""
     told = []
