@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine
 from starlette.requests import Request
 
+from service.attribution.models import ModelSpec
 from service.collect.replay import Mender
 from service.journeys.causes import Causes
 from service.reports.cell_parts import Cell
@@ -71,6 +72,8 @@ class Desk(Protocol):
     ) -> tuple[Between, Causes]: ...
 
     def compare(self, question: Question) -> Report: ...
+
+    def incremental(self, question: Question, spec: ModelSpec) -> Report: ...
 
     def models(self) -> list[Report]: ...
 

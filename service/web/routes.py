@@ -37,6 +37,7 @@ from service.web.session import (
 from service.web.views_changes import CARD, CHANGES, show_card, show_changes
 from service.web.views_compare import show_compare
 from service.web.views_explain import show_explanation
+from service.web.views_incremental import INCREMENTAL, show_incremental
 from service.web.views_journeys import show_journey, show_journeys
 from service.web.views_overview import show_channel, show_overview
 from service.web.views_quarantine import (
@@ -66,6 +67,7 @@ def create_web() -> APIRouter:
     private.add_api_route(CHANGES, show_changes)
     private.add_api_route(CARD, show_card)
     private.add_api_route("/compare", show_compare)
+    private.add_api_route(INCREMENTAL, show_incremental)
     private.add_api_route("/journeys", show_journeys)
     private.add_api_route("/journeys/{conversion_id:path}", show_journey)
     private.add_api_route(EXPLAIN, show_explanation)

@@ -54,3 +54,56 @@ def worked_journey(journey: dict[str, Any]) -> dict[str, Any]:
         ],
         "touchpoints": [{"fact": fact, "joined": how} for how in joined],
     }
+
+
+def brought(channels: dict[str, list[str]], tested: bool) -> dict[str, Any]:
+    """Half of what each channel won it brought itself; the first channel has a lift test, after which
+    it is half of that."""
+    rows = []
+    for place, (channel, row) in enumerate(channels.items()):
+        spend, won, value = float(row[0]), float(row[8]), float(row[9])
+        half = {
+            "conversions": won / 2,
+            "value": value / 2,
+            "low": won / 4,
+            "high": won,
+            "roas": value / 2 / spend if spend else None,
+        }
+        quarter = {name: None if x is None else x / 2 for name, x in half.items()}
+        rows.append(
+            {
+                "channel": channel,
+                "spend": spend,
+                "attributed": {"conversions": won, "value": value},
+                "incremental": half,
+                "calibrated": quarter | {"factor": 0.5} if tested and place == 0 else None,
+            }
+        )
+    test = {
+        "id": "spring-holdout",
+        "version": 1,
+        "channel": "paid_search",
+        "from": "2026-11-01",
+        "to": "2026-11-08",
+        "measure": "conversions",
+        "estimate": 4,
+        "standard_error": 1.5,
+        "method": "user_holdout",
+        "model": 8,
+        "used": True,
+        "reason": None,
+    }
+    return {
+        "rows": rows,
+        "baseline": {
+            "conversions": 30.5,
+            "value": 9000,
+            "share": 0.4,
+            "never_touched": {"conversions": 1, "value": 100},
+            "calibrated": {"conversions": 36.125, "value": 33120} if tested else None,
+        },
+        "unattributed": {"conversions": 2, "value": 7200},
+        "totals": {"conversions": 62, "value": 254961.5, "spend": 34565.2},
+        "lift_tests": [test] if tested else [],
+        "warnings": ["Exposure was not assigned at random."],
+    }
