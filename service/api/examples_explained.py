@@ -31,7 +31,7 @@ RULE: Any = {
     "model": "linear",
     "name": "linear",
     "preset": None,
-    "parameters": {"unique": False},
+    "parameters": {"unique": False, "transform": None, "max_steps": None},
     "version": 1,
     "formula": "w_i = 1",
     "rounding": "share × value in whole minor units",

@@ -115,7 +115,8 @@ def _cohorts(
     threshold: float,
 ) -> list[dict[str, Any]]:
     """The figures of each row by its spend, of those without any by their touchpoints; last, those
-    of all rows: the paid ones together by all spend, the others by theirs."""
+    of all rows: the paid ones together by all spend, the others by theirs, and what came without a
+    touchpoint as it came."""
     count = len(spend)
     is_paid = spend > 0
     unpaid = replace(
@@ -136,6 +137,9 @@ def _cohorts(
         expected = (parts[parts > 0] / np.array([all_spend, all_touches])[parts > 0]).sum()
     share = parts.sum() / expected if parts.any() else all_spend
     total = _foreseen(np.array([share]), parts.sum(keepdims=True), put_in[-1:], threshold)[0]
+    rest = sum(credit.unattributed.values()) / MILLION
+    for name in ("expected", "low", "high"):
+        total[name] = None if total[name] is None else number_of(total[name] + rest)
     whole = all_spend if is_paid.any() else all_touches
     mark = mark_of(whole, bool(put_in[-1]), threshold)
     return [*found, {**total, **mark, "exposure": None, "lags": None}]

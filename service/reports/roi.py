@@ -94,19 +94,11 @@ def roi(
     totals = Sums()
     allocation = allocation_of(mart, loaded, question, question.models[0])
     _credit(allocation, loaded, question, touch_rows, table, rest, totals)
-    asked = measures_of(loaded, question)
     brought = caused(
         allocation,
         question,
         question.models[0],
-        {
-            name: Measure(*asked[name], getattr(totals, name), conversion)
-            for name, conversion in (
-                ("conversions", question.conversion),
-                ("customers", "won"),
-                ("revenue", "won"),
-            )
-        },
+        _measured(loaded, question, totals),
         (touch_rows, groups.labels),
         calibrate,
         table["spend"],
@@ -130,6 +122,15 @@ def roi(
             row.update(marks[tuple(row[name] for name in question.group_by)])
         answer["totals"].update(of_all)
     return answer
+
+
+def _measured(loaded: Loaded, question: Question, totals: Sums) -> dict[str, Measure]:
+    """What is asked of a model that knows a baseline."""
+    stages = {"conversions": question.conversion, "customers": "won", "revenue": "won"}
+    asked = measures_of(loaded, question)
+    return {
+        name: Measure(*asked[name], getattr(totals, name), stage) for name, stage in stages.items()
+    }
 
 
 def _credit(

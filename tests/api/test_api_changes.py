@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from service.reports import population
+from service.reports import fits
 from tests.api.harness import Service, by, order, touch
 from tests.api.test_api_campaigns import line, roi, rule
 from tests.api.test_api_configuration import draft, publish, world
@@ -135,7 +135,7 @@ async def test_no_report_is_given_a_number_that_was_only_supposed(
     ]
     expected = [await fresh.ask(report, **params) for report, params in asked]
     fresh.parts.desk.forget()
-    monkeypatch.setattr(population, "_fits", OrderedDict())
+    monkeypatch.setattr(fits, "_fits", OrderedDict())
     for report in ("roi", "attribution"):
         for model in ("linear", "markov"):
             params = {**MARCH, "model": model, "report": report}

@@ -144,6 +144,12 @@ async def test_without_spend_touchpoints_are_what_was_put_in(fresh: Service) -> 
     assert (row["month"], row["spend"], row["conversions"]) == ("2026-03-01", 0, 3)
     assert (row["maturity"], row["exposure"]) == (0.25, "touchpoints")
     assert (row["expected"], answer["totals"]["expected"]) == (12, 12)
+    await fresh.tell(order("nobody", "2026-03-20T12:00:00Z"))
+    answer = await fresh.ask("/v1/maturity", **MARCH, every="month")
+    assert (answer["unattributed"]["conversions"], answer["unattributed"]["expected"]) == (1, None)
+    totals = answer["totals"]
+    assert (totals["conversions"], totals["expected"]) == (4, 13)
+    assert (totals["low"], totals["high"]) == (row["low"] + 1, row["high"] + 1)
 
 
 async def test_nothing_is_said_of_few_conversions(fresh: Service) -> None:

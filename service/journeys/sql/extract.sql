@@ -49,7 +49,7 @@ CREATE OR REPLACE TEMP TABLE named AS
 SELECT
     identifiers, MIN(seq) AS first_seq, MIN(occurred_at) AS first_at, MAX(occurred_at) AS last_at,
     BOOL_OR(trusted) AS trusted,
-    ARG_MAX(seq, ROW(occurred_at, -seq)) FILTER (WHERE CONTAINS(identifiers, '","')) AS last_seq
+    ARG_MAX(seq, STRUCT_PACK(at := occurred_at, earlier := -seq)) FILTER (WHERE CONTAINS(identifiers, '","')) AS last_seq
 FROM (
     SELECT seq, occurred_at, identifiers, trusted FROM located WHERE identifiers IS NOT NULL
     UNION ALL

@@ -1,12 +1,9 @@
 """Verdicts of compared models: the rule with numbers at its edges."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from service.attribution.models import DEFINITIONS, parse_model
-from service.reports.intervals import where_drawn
 from service.reports.verdicts import verdict_of
 
 
@@ -83,10 +80,7 @@ def test_disagreement() -> None:
     assert found["because"]["highest"]["model"] == "a"
 
 
-def test_a_model_of_the_population_has_no_intervals_yet() -> None:
-    fitted = {"linear": replace(DEFINITIONS["linear"], kind="population")}
-    found = where_drawn(parse_model("linear"), {"value": [[1, 2], [3, 4]]}, fitted)
-    assert found == {"value": [None, None]}
+def test_a_model_without_intervals_does_not_decide() -> None:
     silent = cell(40, 0.4) | {"interval": {"conversions": None, "share": None, "roi": None}}
     assert verdict_of({"linear": silent})["because"]["half_width"] is None
     assert verdict_of({"linear": silent, "last_touch": cell(40, 0.4)})["verdict"] == "robust"
