@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import Response
 
-from service.api import examples_explain as examples
+from service.api import examples_number as examples
 from service.api.asking import Asked, limit_of
 from service.api.auth import Reader
 from service.api.formats import item_rows, respond

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from service.api import examples, examples_explained
+from service.api import examples, examples_conversion
 from service.api.asking import (
     LIMIT,
     Asked,
@@ -193,10 +193,10 @@ def get_journey(
         "currency", "model", "lookback", "scope", "include", "as_of", "min_watermark"
     ),
     responses=described(
-        examples_explained.EXPLAIN,
+        examples_conversion.EXPLAIN,
         *READING,
         404,
-        schema=examples_explained.schema(),
+        schema=examples_conversion.schema(),
         s404="no_such_conversion",
     ),
 )

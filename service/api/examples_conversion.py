@@ -26,6 +26,9 @@ STEP: Any = {
     "worked": "1; divided by the sum 1 = 1; of 80.00 EUR = 80.00",
     "value": 80,
     "conversions": 1,
+    "step": 1,
+    "dropped_by": None,
+    "shared_by": 1,
 }
 RULE: Any = {
     "model": "linear",
