@@ -48,6 +48,7 @@ from service.reports.lags import DEFAULT_THRESHOLD, LagBook
 from service.reports.lift_tests import list_lift_tests
 from service.reports.moments import AsOf, Between, Moment, two_moments
 from service.reports.question import Question
+from service.reports.wholes import Wholes
 
 Answer = dict[str, Any]
 REMEMBERED = 512
@@ -90,6 +91,7 @@ class ReportDesk:
         self._answers: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
         self._make_bots_mart = make_bots_mart or make_mart
         self._lags = LagBook(maturity_threshold)
+        self._wholes = Wholes()
         self._old: OrderedDict[tuple[int, bool], Mart] = OrderedDict()
         self._with_bots: Mart | None = None
         self._lock = threading.Lock()
@@ -170,7 +172,7 @@ class ReportDesk:
         return self._ask(
             f"journey {conversion_id}",
             question,
-            lambda m: journeys_report.one_journey(m, question, conversion_id),
+            lambda m: journeys_report.one_journey(m, question, conversion_id, self._wholes.load),
         )
 
     def explain(self, conversion_id: str, question: Question) -> Answer:
@@ -178,7 +180,11 @@ class ReportDesk:
             f"explain {conversion_id}",
             question,
             lambda m: explain_report.explain(
-                m, question, conversion_id, lambda seqs: facts_at(self._engine, seqs)
+                m,
+                question,
+                conversion_id,
+                lambda seqs: facts_at(self._engine, seqs),
+                self._wholes.load,
             ),
         )
 
@@ -349,6 +355,7 @@ class ReportDesk:
     def forget(self) -> None:
         """Drop what is remembered, so that the next answers are computed."""
         self.editions.forget()
+        self._wholes.forget()
         with self._lock:
             self._answers.clear()
 

@@ -14,7 +14,9 @@ from service.reports.explain_population import explain_population
 from service.reports.explain_words import Measure, over_touches
 from service.reports.joined import Ways, facts_of, joined_dict
 from service.reports.journeys import find, journey_of
+from service.reports.load import load
 from service.reports.question import Question
+from service.reports.wholes import LoadWhole
 
 Tell = Callable[[Iterable[int]], Mapping[int, ToldFact]]
 MOST_FACTS = 100
@@ -27,7 +29,11 @@ WHERE c.conversion_key = ? ORDER BY f.occurred_at, f.seq LIMIT ?
 
 
 def explain(
-    mart: duckdb.DuckDBPyConnection, question: Question, conversion_id: str, tell: Tell
+    mart: duckdb.DuckDBPyConnection,
+    question: Question,
+    conversion_id: str,
+    tell: Tell,
+    load_whole: LoadWhole = load,
 ) -> dict[str, Any]:
     """The journey with, per model, how every credit came about, and the facts it rests on.
 
@@ -36,10 +42,11 @@ def explain(
     touchpoint): first to the steps of the path, then to the touchpoints that share a step. Without
     a path transform every touchpoint is a step.
 
-    Args: tell: who told the facts with these seqs, as `ledger.facts.facts_at`.
+    Args: tell: who told the facts with these seqs, as `ledger.facts.facts_at`; load_whole: how
+    models of all journeys come to all of them.
     """
     row = find(mart, conversion_id)
-    journey, allocations = journey_of(mart, question, row)
+    journey, allocations = journey_of(mart, question, row, load_whole)
     own = [seq for (seq,) in mart.execute(_OWN_FACTS, [row[0], MOST_FACTS]).fetchall()]
     touched = [seq for touchpoint in journey["touchpoints"] for seq in touchpoint["facts"]]
     ways = Ways(mart, row[0], touched)

@@ -59,7 +59,8 @@ class _Found:
         cls, whole: PopulationAllocation, measure: Measure, place: int, amounts: Ints
     ) -> "_Found":
         population, fit = whole.fitted(amounts)
-        credit, states = whole.credit_of(amounts), _touch_states(population)
+        credit = whole.count_credit() if measure.currency is None else whole.value_credit()
+        states = _touch_states(population)
         return cls(whole, population, _in_conversions(fit), measure, place, amounts, credit, states)
 
     @property
@@ -70,8 +71,9 @@ class _Found:
 
     def journeys_of(self, state: int) -> Ints:
         """The converting journeys that the state took part in, each once, ascending."""
-        owner = self.whole.loaded.journeys.journey
-        return np.unique(owner[self.touch_state == state])
+        owner = self.whole.loaded.journeys.journey[self.touch_state == state]
+        each: Ints = owner[np.diff(owner, prepend=-1) > 0]
+        return each
 
     def carried(self, state: int) -> int:
         """What this journey carries of the state's credit."""

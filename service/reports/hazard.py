@@ -2,6 +2,8 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
 from functools import cached_property
@@ -25,9 +27,11 @@ from service.attribution.segments import segment_sums
 from service.attribution.working import Working, number
 from service.reports.credited import Allocation, Bools, Ints, exact_sums
 from service.reports.load import Loaded, load
+from service.reports.once import once
 from service.reports.panels import Populated, populate
 from service.reports.population import places_in
 from service.reports.question import Question
+from service.reports.wholes import LoadWhole
 
 REMEMBERED = 64
 
@@ -46,14 +50,20 @@ class IncrementalAllocation(Allocation):
         loaded: Loaded,
         question: Question,
         model: ModelSpec,
+        load_whole: LoadWhole = load,
     ) -> None:
         self._mart, self._question, self._model = mart, question, model
+        self._load_whole = load_whole
         self._fits: dict[int, tuple[Populated, Hazard]] = {}
         self._loaded = loaded
-        self._chances = self._cut() if loaded.is_excerpt else self._weigh()
+        self._chances = self._cut() if loaded.is_excerpt else once(loaded, self._key(), self._weigh)
         self._weights = self._chances.credit
         self._offsets, self._steps = loaded.journeys.offsets, None
         self._begin(loaded, question, segment_sums(self._weights, self._offsets) > 0)
+
+    def _key(self) -> Hashable:
+        """What the chances depend on, besides what is loaded."""
+        return str(self._model), replace(self._question, models=(), filters=())
 
     @property
     def chances(self) -> Chances:
@@ -108,7 +118,7 @@ class IncrementalAllocation(Allocation):
         """That of all conversions of the question."""
         if not self._loaded.is_excerpt:
             return self
-        loaded = load(self._mart, self._question, self._loaded.stages)
+        loaded = self._load_whole(self._mart, self._question, self._loaded.stages)
         return IncrementalAllocation(self._mart, loaded, self._question, self._model)
 
     def in_whole(self) -> Ints:

@@ -14,13 +14,19 @@ import duckdb
 
 from service.reports.journeys import identifier_dict
 
+# Materialized, so that the few sets are looked up and not joined with all there are.
 _SETS_OF_TOUCHES = """
-SELECT f.seq, f.set_id, p.person_id, people.public_id FROM (
+WITH told AS MATERIALIZED (
     SELECT seq, set_id FROM page_views WHERE seq IN (SELECT UNNEST($seqs))
     UNION ALL SELECT seq, set_id FROM touches WHERE seq IN (SELECT UNNEST($seqs))
-) AS f
-JOIN set_people AS p ON p.set_id = f.set_id
-JOIN people ON people.person_id = p.person_id
+), named AS MATERIALIZED (
+    SELECT set_id, person_id FROM set_people WHERE set_id IN (SELECT set_id FROM told)
+)
+SELECT told.seq, told.set_id, named.person_id, people.public_id
+FROM told
+JOIN named ON named.set_id = told.set_id
+JOIN people ON people.person_id = named.person_id
+WHERE people.person_id IN (SELECT person_id FROM named)
 """
 
 # How the conversion names its people: its own facts, its contacts, and the facts of its lead.

@@ -16,6 +16,7 @@ from service.reports.groups import Groups
 from service.reports.load import MISSING, Loaded, load, lookback_micros
 from service.reports.meta import describe
 from service.reports.question import Question
+from service.reports.wholes import LoadWhole
 
 MAX_LIMIT = 1_000
 DAY = 86_400_000_000
@@ -177,7 +178,10 @@ def find(mart: duckdb.DuckDBPyConnection, conversion_id: str) -> tuple[Any, ...]
 
 
 def one_journey(
-    mart: duckdb.DuckDBPyConnection, question: Question, conversion_id: str
+    mart: duckdb.DuckDBPyConnection,
+    question: Question,
+    conversion_id: str,
+    load_whole: LoadWhole = load,
 ) -> dict[str, Any]:
     """One conversion: its touchpoints with the credit of each under each model, the milestones,
     what it is worth, and the identifiers that joined its people.
@@ -185,15 +189,20 @@ def one_journey(
     Of each credit: the step of the path the model saw, or the path transform that dropped the
     touchpoint from it.
     """
-    return journey_of(mart, question, find(mart, conversion_id))[0]
+    return journey_of(mart, question, find(mart, conversion_id), load_whole)[0]
 
 
 def journey_of(
-    mart: duckdb.DuckDBPyConnection, question: Question, row: tuple[Any, ...]
+    mart: duckdb.DuckDBPyConnection,
+    question: Question,
+    row: tuple[Any, ...],
+    load_whole: LoadWhole = load,
 ) -> tuple[dict[str, Any], list[Allocation]]:
     """`one_journey` of the conversion that `find` gave, and the allocation of each model."""
     loaded = load(mart, question, [row[4]], [row[0]], ordinals=False)
-    allocations = [allocation_of(mart, loaded, question, model) for model in question.models]
+    allocations = [
+        allocation_of(mart, loaded, question, model, load_whole) for model in question.models
+    ]
     conversion = _in_short(mart, question, [row], allocations[0])[0]
     touchpoints = _touchpoints(mart, loaded)
     for model, allocation in zip(question.models, allocations, strict=True):

@@ -99,6 +99,7 @@ SELECT a.conversion_key,
     MIN(a.rate_day) AS rate_day
 FROM conversion_amounts AS a
 LEFT JOIN factors AS f ON f.currency = a.currency AND f.rate_day = a.rate_day
+WHERE $keys IS NULL OR a.conversion_key IN (SELECT UNNEST($keys))
 GROUP BY a.conversion_key
 """
 

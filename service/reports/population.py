@@ -21,12 +21,13 @@ from service.attribution.transforms import Channels, Steps
 from service.kit.duck import fetch_columns
 from service.kit.errors import Refusal
 from service.reports.applied import excluded_dimensions
-from service.reports.credited import Allocation
+from service.reports.credited import Allocation, counts
 from service.reports.fits import remembered_fit
 from service.reports.groups import Groups, Label
-from service.reports.load import FOREVER, Loaded, dimension_columns, load, lookback_micros
+from service.reports.load import FOREVER, Loaded, dimension_columns, lookback_micros
 from service.reports.once import once
 from service.reports.question import TIMES, Question
+from service.reports.wholes import LoadWhole
 
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
@@ -121,7 +122,7 @@ class PopulationAllocation(Allocation):
     def credit_of(self, amounts: Ints) -> Ints:
         credit = np.zeros(self._loaded.journeys.touch_count, np.int64)
         stages = self._loaded.conversions["stage"]
-        for stage in np.unique(stages[amounts != 0]).tolist():
+        for stage in np.flatnonzero(np.bincount(stages[amounts != 0])).tolist():
             population, converting, found = self.fitted_on(stage, amounts)
             own = np.where(converting, amounts, 0)
             if found.step_weights is not None:
@@ -136,6 +137,18 @@ class PopulationAllocation(Allocation):
                 )
                 credit += over(own, found.shares, population.steps, converting, known)
         return credit
+
+    def value_credit(self) -> Ints:
+        return self._kept("value", self._loaded.value)
+
+    def count_credit(self) -> Ints:
+        return self._kept("conversions", counts(self._loaded))
+
+    def _kept(self, measure: str, amounts: Ints) -> Ints:
+        asked = replace(self._question, models=(), filters=())
+        return once(
+            self._loaded, (measure, str(self._model), asked), lambda: self.credit_of(amounts)
+        )
 
     def _told_apart(self) -> Codes:
         return self._codes.astype(np.int32)
@@ -244,8 +257,10 @@ class ExcerptAllocation(Allocation):
         loaded: Loaded,
         question: Question,
         model: ModelSpec,
+        load_whole: LoadWhole,
     ) -> None:
         self._mart, self._question, self._model = mart, question, model
+        self._load_whole = load_whole
         self._begin(loaded, question, np.diff(loaded.journeys.offsets) > 0)
 
     @property
@@ -261,7 +276,7 @@ class ExcerptAllocation(Allocation):
 
     @cached_property
     def whole(self) -> PopulationAllocation:
-        loaded = load(self._mart, self._question, self._loaded.stages)
+        loaded = self._load_whole(self._mart, self._question, self._loaded.stages)
         return PopulationAllocation(self._mart, loaded, self._question, self._model)
 
     def _told_apart(self) -> Codes:
@@ -289,14 +304,15 @@ def _states_of(mart: duckdb.DuckDBPyConnection, question: Question) -> Groups:
 def places_in(whole: Loaded, excerpt: Loaded, model: ModelSpec) -> Ints:
     """int64[n], where the excerpt's conversions are in the whole. Raises Refusal for one outside."""
     known, keys = whole.conversions["conversion_key"], excerpt.conversions["conversion_key"]
-    if not np.isin(keys, known).all():
+    places = np.searchsorted(known, keys)
+    if (places == len(known)).any() or (known[places] != keys).any():
         raise Refusal(
             "outside_the_period",
             "from",
             f"{model.name} is fitted on the conversions of the period, and this one lies outside; "
             "ask with from and to around it",
         )
-    return np.searchsorted(known, keys)
+    return places
 
 
 def in_order(codes: Ints, labels: list[tuple[Label, ...]]) -> tuple[Codes, list[tuple[Label, ...]]]:
