@@ -158,11 +158,11 @@ class Allocation:
 
     def gathered(self, amounts: Ints, credit: Ints, rows: Ints, row_count: int) -> Credit:
         """The Credit of amounts whose touchpoints have this counted credit, int64[m]."""
-        kept = rows >= 0
-        by_row = exact_sums(rows[kept], credit[kept], row_count)
+        sums = exact_sums(rows + 1, credit, row_count + 1)
+        left_out, by_row = int(sums[0]), sums[1:]
         idle = self.idle
         total = int(credit.sum()) + int(amounts[idle].sum())
-        left_out, unattributed = int(credit[~kept].sum()), dict(self._unattributed(amounts, idle))
+        unattributed = dict(self._unattributed(amounts, idle))
         if self._filtered:  # what nobody earned has no channel, so no filter keeps it
             left_out, unattributed = left_out + sum(unattributed.values()), {}
         return Credit(by_row, left_out, unattributed, total)
@@ -201,7 +201,8 @@ def channels_of(loaded: Loaded) -> Channels:
 def exact_sums(rows: Ints, amounts: Ints, row_count: int) -> Ints:
     """Sums of int64 amounts by row. NumPy adds weights up as floats, exact below 2**53 only: where
     they may come to more, the upper and lower halves are added apart."""
-    if float(np.abs(amounts).max(initial=0)) * len(amounts) < 2**53:
+    largest = max(int(amounts.max(initial=0)), -int(amounts.min(initial=0)))
+    if largest * len(amounts) < 2**53:
         return np.bincount(rows, amounts, minlength=row_count).astype(np.int64)
     low = np.bincount(rows, amounts & HALF, minlength=row_count).astype(np.int64)
     high = np.bincount(rows, amounts >> HALF_BITS, minlength=row_count).astype(np.int64)

@@ -162,8 +162,8 @@ class Resampling:
 
     def _by_group(self, credit: Ints) -> Ints:
         """int64[GROUPS, rows]"""
-        sums = exact_sums(self._cells, credit[self._kept], GROUPS * self._row_count)
-        return sums.reshape(GROUPS, self._row_count)
+        width = self._row_count + 1
+        return exact_sums(self._cells, credit, GROUPS * width).reshape(GROUPS, width)[:, 1:]
 
     def _drawn_anew(self, allocation: PopulationAllocation, amounts: Ints, credit: Ints) -> Floats:
         """The model fitted in every draw; amounts are of conversions of one stage."""
@@ -182,15 +182,10 @@ class Resampling:
         return redraw(exact_sums(self._groups[idle], amounts[idle], GROUPS)[:, None])[:, 0]
 
     @cached_property
-    def _kept(self) -> Ints:
-        """Touchpoints that a row shows."""
-        return np.flatnonzero(self._rows >= 0)
-
-    @cached_property
     def _cells(self) -> Ints:
-        """The group and row of each of them, as one number."""
-        owner = self._groups.take(self._loaded.journeys.journey[self._kept])
-        return owner * self._row_count + self._rows[self._kept]
+        """The group and row of each touchpoint as one number; those that no row shows come first."""
+        group = self._groups.take(self._loaded.journeys.journey)
+        return group * (self._row_count + 1) + self._rows + 1
 
     @cached_property
     def _people(self) -> People:
