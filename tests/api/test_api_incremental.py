@@ -114,6 +114,8 @@ async def test_a_test_that_does_not_fit_is_said_so(fresh: Service) -> None:
     [
         ({"channel": ""}, 422, "empty", "channel"),
         ({"to": "2026-01-01"}, 422, "empty_period", "to"),
+        ({"from": "0001-01-01"}, 422, "bad_date", "from"),
+        ({"to": "9999-12-31"}, 422, "bad_date", "to"),
         ({"standard_error": 0}, 422, "out_of_range", "standard_error"),
         ({"standard_error": "NaN"}, 422, "out_of_range", "standard_error"),
         ({"incremental_conversions": None}, 422, "bad_lift_test", "incremental_conversions"),
