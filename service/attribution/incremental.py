@@ -81,7 +81,8 @@ class Hazard:
         base: float64[2], conversions a day at risk before and after a first conversion.
         rate: float64[k], conversions a day at a stock of 1, the own visits' too.
         expected, error, upper: float64[k], conversions that each state brought and their standard
-            error (nan) or 95 % bound (nan), see Mixture; zero for the own visits too.
+            error (nan) or 95 % bound (nan), see Mixture; zero for the own visits too, and the bound
+            of a state that nothing is left of.
         own: bool[k], states that belong to the baseline; touched: bool[k], somebody was.
         facts: what the fit rests on.
     """
@@ -186,6 +187,7 @@ def _parts(panel: Panel, found: Stocks) -> sparse.csr_array:
     row = np.concatenate((np.arange(events), found.event))
     column = np.concatenate((again, _BASES + found.state))
     whole = np.concatenate((_base_days(panel), found.exposure))
+    whole = np.where(whole > 0, whole, 1.0)
     value = np.concatenate((np.ones(events), found.stock)) / whole[column]
     shape = (events, _BASES + panel.state_count)
     return sparse.csr_array((value, (row, column)), shape=shape)
@@ -210,7 +212,7 @@ def _hazard(
         rate=states / np.where(found.exposure > 0, found.exposure, 1.0),
         expected=np.where(own, 0.0, states),
         error=mixture.error[_BASES:],
-        upper=mixture.upper[_BASES:],
+        upper=np.where(found.exposure > 0, mixture.upper[_BASES:], 0.0),
         own=own,
         touched=np.bincount(panel.state, minlength=panel.state_count) > 0,
         facts={

@@ -34,6 +34,13 @@ DENSE_STATES = 200
 LEAST_MASS = 1e-12
 """Iteration ends when this part of a journey is still on its way."""
 
+MOST_WORK = 2_000_000_000
+"""Cells moved on in all of an iteration: five seconds. A journey of thousands of touches, such as a
+robot's, lets go of so little of its mass at a step that iteration hardly ends."""
+
+LITTLE_WORK = 50_000_000
+"""The same where one inverse can take over, half a second."""
+
 MARKOV = ModelDefinition(
     name="markov",
     title="Markov chain, removal effect",
@@ -51,6 +58,7 @@ MARKOV = ModelDefinition(
         "One touch in every journey: the same as last touch.",
         "No conversion: no shares.",
         "More than 2,000 channels, or at a higher order 4,000,000 states times channels: refused.",
+        "So are journeys of thousands of touches at a higher order; max_steps makes them shorter.",
     ),
     source="Anderl, Becker, von Wangenheim, Schumann (2016), Mapping the customer journey, IJRM 33",
     parameters=(
@@ -178,7 +186,17 @@ class _Counts:
 def _solve(counts: _Counts, chain: Chain, members: Bools) -> _Solved:
     if chain.state_count <= DENSE_STATES or chain.states.shape[1] == 1:
         return _by_inverse(counts, chain, members)
-    return _by_iteration(counts, members)
+    has_inverse = chain.state_count <= MOST_STATES
+    found = _by_iteration(counts, members, LITTLE_WORK if has_inverse else MOST_WORK)
+    if found is None and not has_inverse:
+        order = chain.states.shape[1]
+        raise Refusal(
+            "too_many_states",
+            "model",
+            f"journeys as long as these take a chain of order {order} too long; ask for max_steps, a "
+            "lower order or a coarser group_by",
+        )
+    return found or _by_inverse(counts, chain, members)
 
 
 def _by_inverse(counts: _Counts, chain: Chain, members: Bools) -> _Solved:
@@ -198,13 +216,16 @@ def _by_inverse(counts: _Counts, chain: Chain, members: Bools) -> _Solved:
     return _Solved(rate, value_rate, lost[:, 0], lost[:, 1], visits, expected[:, 0], 0)
 
 
-def _by_iteration(counts: _Counts, members: Bools) -> _Solved:
-    """All removals at once: a column for each channel and one for none, moved on step by step."""
+def _by_iteration(counts: _Counts, members: Bools, work: int) -> _Solved | None:
+    """All removals at once: a column for each channel and one for none, moved on step by step; None
+    where so much work is not enough."""
     allowed = np.column_stack([~members, np.ones(len(members), dtype=np.bool_)])
     mass = counts.starts[:, None] * allowed
     onwards = counts.moves.T.tocsr()
     visits, iterations = mass.copy(), 0
     while mass[:, -1].sum() >= LEAST_MASS:
+        if iterations * mass.size > work:
+            return None
         mass = (onwards @ mass) * allowed
         visits += mass
         iterations += 1

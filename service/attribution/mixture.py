@@ -119,6 +119,7 @@ def _spread(
     error[free] = np.sqrt(np.maximum(np.diag(inverse), 0.0))
     zero = np.flatnonzero(theta == 0)
     slope = np.maximum(1.0 - (turned @ (weight / rate))[zero], 0.0)
-    bend = np.maximum(np.diag(information)[zero], 1e-300)
-    upper[zero] = (np.sqrt(slope**2 + _CHI_SQUARE_95 * bend) - slope) / bend
+    # The root in the form that stays right without a bend: no event has any of the component.
+    root = np.sqrt(slope**2 + _CHI_SQUARE_95 * np.diag(information)[zero])
+    upper[zero] = _CHI_SQUARE_95 / (slope + root)
     return error, upper

@@ -87,10 +87,6 @@ def _fit_rate(paths: Paths, spec: ModelSpec) -> Fit:
     return fit_rate(paths, _whole(spec, "pairs"), _whole(spec, "seed"))
 
 
-def _draw_rate(paths: Paths, draws: Draws, spec: ModelSpec) -> Floats:
-    return draw_rate(paths, draws, _whole(spec, "pairs"), _whole(spec, "seed"))
-
-
 def _whole(spec: ModelSpec, name: str) -> int:
     value = spec[name]
     if not isinstance(value, int):
@@ -100,6 +96,10 @@ def _whole(spec: ModelSpec, name: str) -> int:
 
 def _draw_shapley(paths: Paths, draws: Draws, _: ModelSpec) -> Floats:
     return draw_shapley(paths, draws)
+
+
+def _draw_rate(paths: Paths, draws: Draws, _: ModelSpec) -> Floats:
+    return draw_rate(paths, draws)
 
 
 KERNELS: Mapping[str, _Kernel] = {

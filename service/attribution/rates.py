@@ -22,6 +22,9 @@ from service.kit.errors import Refusal
 
 EXACT_STATES = 22
 MOST_STATES = 500
+MOST_DRAWN_STATES = 14
+"""A thousand draws take four seconds, and each further channel doubles them."""
+
 EARLY_CHANNELS = (
     "A conversion rate of whole journeys favours channels that are seen early: who does not convert "
     "goes on collecting touches."
@@ -77,19 +80,33 @@ def work_rate(found: Fit, state: int) -> str:
     return f"mean rise of the conversion rate when it joins other channels = {rise}; its share of all credit {share}"
 
 
-def draw_rate(paths: Paths, draws: Draws, pairs: int, seed: int) -> Floats:
-    """float64[d, state_count], the shares under d counts of the paths."""
+def draw_rate(paths: Paths, draws: Draws) -> Floats:
+    """float64[d, state_count], the shares under d counts of the paths.
+
+    Raises:
+        Refusal: `too_many_states`, of which fewer can be drawn than fitted.
+    """
     taken = paths.sizes > 0
     kept, draws = paths.select(taken), draws.of_paths(taken)
     shares = np.zeros((len(draws), paths.state_count))
+    seen, codes = np.unique(kept.codes, return_inverse=True)
+    if len(seen) > MOST_DRAWN_STATES:
+        raise Refusal(
+            "too_many_states",
+            "group_by",
+            f"shapley_rate is drawn again for up to {MOST_DRAWN_STATES} channels, these journeys "
+            f"have {len(seen)}; ask for a coarser group_by, or without intervals",
+        )
+    if not len(seen):
+        return shares
     for rows in draws.parts(kept.path_count):
         won, lost, worth = (
             draws.drawn(table, rows) for table in (draws.conversions, draws.nulls, draws.values)
         )
         for place, draw in enumerate(range(rows.start, rows.stop)):
             journeys = won[place] + lost[place]
-            marginal, _ = _marginals(kept, worth[place], journeys, pairs, seed, EXACT_STATES)
-            shares[draw] = shared(marginal)
+            marginal = _exact(codes, kept.offsets, worth[place], journeys, len(seen))
+            shares[draw, seen] = shared(marginal)
     return shares
 
 

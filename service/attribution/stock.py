@@ -15,12 +15,15 @@ import numpy as np
 from service.attribution.journeys import Ints
 from service.attribution.panel import Floats, Panel
 
+LEAST = 1e-200
+"""A state of less exposure has none: what is left of it comes near the smallest numbers there are."""
+
 
 @dataclass(frozen=True, eq=False)
 class Stocks:
     """Of a panel: `exposure` float64[k], the stock of each state summed over all days at risk;
     `event`, `state`, `stock`: one entry for each state that had touched a unit before its event,
-    in order of event and state."""
+    in order of event and state. A state of which nothing is left (LEAST) has zeros."""
 
     exposure: Floats
     event: Ints
@@ -42,11 +45,14 @@ def stocks(panel: Panel, half_life: float, fill: float) -> Stocks:
     event = panel.event_of_touch[kept]
     order = np.argsort(event, kind="stable")
     age = panel.event_day[event] - panel.day[kept]
+    exposure = np.bincount(panel.state, held, minlength=panel.state_count).astype(np.float64)
+    exposure[exposure < LEAST] = 0.0
+    state, stock = panel.state[kept], level[kept] * decay**age
     return Stocks(
-        exposure=np.bincount(panel.state, held, minlength=panel.state_count).astype(np.float64),
+        exposure=exposure,
         event=event[order],
-        state=panel.state[kept][order],
-        stock=(level[kept] * decay**age)[order],
+        state=state[order],
+        stock=np.where(exposure[state] > 0, stock, 0.0)[order],
     )
 
 

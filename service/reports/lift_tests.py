@@ -15,6 +15,7 @@ from service.kit.currencies import minor_digits
 from service.kit.errors import Conflict, NotFound, Refusal
 from service.kit.time import iso, to_micros
 from service.ledger.configuration import read_setting, read_settings, write_setting
+from service.reports.question import YEARS
 
 PREFIX: Final = "lift_test:"
 ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -54,6 +55,9 @@ def read_lift_test(given: Any) -> tuple[str, LiftTest]:
         test = LiftTest.model_validate(asked)
     except ValidationError as error:
         raise refusal_of(error) from None
+    for name, day in (("from", test.first_day), ("to", test.day_after)):
+        if day.year not in YEARS:
+            raise Refusal("bad_date", name, f"{day} lies too far away")
     if test.day_after <= test.first_day:
         raise Refusal("empty_period", "to", "`to` must lie after `from`")
     if (test.incremental_conversions is None) == (test.incremental_revenue is None):

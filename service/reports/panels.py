@@ -152,6 +152,20 @@ SELECT p.conversion_key, p.person_id FROM conversion_people AS p
 JOIN asked_conversions AS a ON a.conversion_key = p.conversion_key
 ORDER BY p.conversion_key, p.person_id
 """
+_COMPANIES = """
+SELECT person_id, DENSE_RANK() OVER (ORDER BY account_key) AS account FROM person_accounts
+WHERE $scope = 'account' ORDER BY person_id, account_key
+"""
+# A deal may name a company and nobody of it, or another company than its people's.
+_CUSTOMERS = """
+SELECT c.conversion_key, company.account FROM conversions AS c
+JOIN asked_conversions AS a ON a.conversion_key = c.conversion_key
+JOIN (
+    SELECT DISTINCT account_key, DENSE_RANK() OVER (ORDER BY account_key) AS account
+    FROM person_accounts WHERE $scope = 'account'
+) AS company ON company.account_key = c.account_key
+ORDER BY c.conversion_key
+"""
 
 
 def _units(
@@ -162,20 +176,22 @@ def _units(
     their first touches."""
     mart.register("asked_conversions", {"conversion_key": keys})
     members = fetch_columns(mart, _MEMBERS)
+    customers = fetch_columns(mart, _CUSTOMERS, {"scope": question.scope})
     mart.unregister("asked_conversions")
-    company = fetch_columns(
-        mart,
-        "SELECT person_id, DENSE_RANK() OVER (ORDER BY account_key) AS account FROM person_accounts "
-        "WHERE $scope = 'account' ORDER BY person_id, account_key",
-        {"scope": question.scope},
-    )
+    company = fetch_columns(mart, _COMPANIES, {"scope": question.scope})
     seen = (person, members["person_id"], company["person_id"])
     people = max((int(column.max(initial=-1)) for column in seen), default=-1) + 1
     order = np.argsort(keys, kind="stable")
-    place = order[np.searchsorted(keys[order], members["conversion_key"])]
+    place, bought = (
+        order[np.searchsorted(keys[order], found["conversion_key"])]
+        for found in (members, customers)
+    )
     nodes = people + len(keys) + int(company["account"].max(initial=0)) + 1
-    one = np.concatenate((members["person_id"], company["person_id"]))
-    other = np.concatenate((people + place, people + len(keys) + company["account"]))
+    companies = people + len(keys)
+    one = np.concatenate((members["person_id"], company["person_id"], people + bought))
+    other = np.concatenate(
+        (people + place, companies + company["account"], companies + customers["account"])
+    )
     graph = sparse.coo_array((np.ones(len(one), np.int8), (one, other)), shape=(nodes, nodes))
     label = connected_components(graph, directed=False)[1]
     unit = label[np.concatenate((person, people + np.arange(len(keys))))]
@@ -184,7 +200,7 @@ def _units(
     number[np.argsort(first)] = np.arange(len(first))
     number = number[inverse]
     peopled = np.zeros(len(keys), bool)
-    peopled[place] = True
+    peopled[place] = peopled[bought] = True
     return number[: len(person)], np.where(peopled, number[len(person) :], -1)
 
 

@@ -39,6 +39,14 @@ _UNITS = {
 ACCOUNTS = (
     "SELECT person_id, MIN(account_key) AS account_key FROM person_accounts GROUP BY person_id"
 )
+_COMPANIES = {
+    "person": "",
+    # A deal may name a company and nobody of it, or another company than its people's.
+    "account": (
+        "UNION ALL SELECT account_key FROM conversions WHERE stage = $stage "
+        "AND occurred_at >= $start AND occurred_at < $last AND account_key IS NOT NULL"
+    ),
+}
 _NULLS = """
 WITH accounts AS ({accounts}), converted AS (
     SELECT DISTINCT {unit} AS unit
@@ -46,6 +54,7 @@ WITH accounts AS ({accounts}), converted AS (
     JOIN conversion_people AS t ON t.conversion_key = c.conversion_key
     LEFT JOIN accounts AS a ON a.person_id = t.person_id
     WHERE c.stage = $stage AND c.occurred_at >= $start AND c.occurred_at < $last
+    {companies}
 )
 SELECT DENSE_RANK() OVER (ORDER BY first_at, unit) - 1 AS journey, person_id, dimension_id, page_id,
     occurred_at
@@ -237,7 +246,11 @@ class PopulationAllocation(Allocation):
                 last = period.end_micros + lookback_micros(self._question)
         return fetch_columns(
             self._mart,
-            _NULLS.format(unit=_UNITS[self._question.scope], accounts=ACCOUNTS),
+            _NULLS.format(
+                unit=_UNITS[self._question.scope],
+                companies=_COMPANIES[self._question.scope],
+                accounts=ACCOUNTS,
+            ),
             {
                 "stage": stage,
                 "start": period.start_micros,

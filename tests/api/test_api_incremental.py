@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.harness import Service, by, event, order, touch
+from tests.api.harness import Service, by, deal, event, order, touch
 
 pytestmark = pytest.mark.anyio
 JANUARY = {"from_": "2026-01-01", "to": "2026-02-01", "half_life": "2d"}
@@ -114,6 +114,8 @@ async def test_a_test_that_does_not_fit_is_said_so(fresh: Service) -> None:
     [
         ({"channel": ""}, 422, "empty", "channel"),
         ({"to": "2026-01-01"}, 422, "empty_period", "to"),
+        ({"from": "0001-01-01"}, 422, "bad_date", "from"),
+        ({"to": "9999-12-31"}, 422, "bad_date", "to"),
         ({"standard_error": 0}, 422, "out_of_range", "standard_error"),
         ({"standard_error": "NaN"}, 422, "out_of_range", "standard_error"),
         ({"incremental_conversions": None}, 422, "bad_lift_test", "incremental_conversions"),
@@ -154,6 +156,24 @@ async def test_a_question_that_one_fit_cannot_answer(
 ) -> None:
     answer = await service.get("/v1/incremental", **query)
     assert (answer.status_code, answer.json()["code"]) == (422, code), answer.text
+
+
+async def test_a_deal_of_a_company_is_that_of_its_people(fresh: Service) -> None:
+    """The deal names no person; by account those of the company were touched before it."""
+    await tell_a_month(fresh)
+    acme = {"id": "acme"}
+    told = deal(None, "2026-01-15T11:00:00Z", "won", amount="70.00", currency="EUR")
+    await fresh.tell(
+        event("group", "2026-01-02T11:00:00Z", "c-1", account=acme),
+        click("c-1", 15),
+        {**told, "account": acme},
+    )
+    answer = await fresh.ask("/v1/incremental", scope="account", **JANUARY)
+    assert answer["fit"]["conversions_fitted"] == 11
+    assert answer["baseline"]["never_touched"] == {"conversions": 1, "value": 50}
+    answer = await fresh.ask("/v1/incremental", **JANUARY)
+    assert answer["fit"]["conversions_fitted"] == 10
+    assert answer["baseline"]["never_touched"] == {"conversions": 2, "value": 120}
 
 
 async def test_an_empty_ledger_and_the_other_forms(fresh: Service) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.harness import Service, order, running, touch
+from tests.api.harness import Service, deal, event, order, running, touch
 
 pytestmark = pytest.mark.anyio
 MARCH = {"from": "2026-03-01", "to": "2026-04-01"}
@@ -126,6 +126,27 @@ async def test_a_conversion_outside_the_population_is_refused(shop: Service) -> 
 async def test_accounts_are_one_journey(shop: Service) -> None:
     answer = await shop.ask("/v1/attribution", model="markov", scope="account", **MARCH)
     assert by_channel(answer) == THIRDS
+
+
+async def test_a_deal_of_a_company_is_that_of_its_people(shop: Service) -> None:
+    """The deal names no person. A journey that converts is not one of those that do not, too."""
+    acme = {"id": "acme"}
+    await shop.tell(
+        event("group", day(1), "a1", account=acme),
+        event("group", day(1), "a2", account=acme),
+        touch("a1", day(10), channel="display"),
+        touch("a2", day(11), channel="referral"),
+        deal(None, day(12), "won", id="D1", amount="50.00", currency="EUR") | {"account": acme},
+    )
+    asked = {"model": "markov", "scope": "account", **MARCH}
+    answer = await shop.ask("/v1/conversions/won:deal:D1/explain", **asked)
+    (model,) = answer["models"]
+    assert [t["channel"] for t in model["touchpoints"]] == ["display", "referral"]
+    assert model["population"]["converting_journeys"] == 2
+    assert model["population"]["other_journeys"] == 2
+    # By person nobody is known to have brought it, so both are among those who did not convert.
+    answer = await shop.ask("/v1/conversions/won:order:P1/explain", **{**asked, "scope": "person"})
+    assert answer["models"][0]["population"]["other_journeys"] == 4
 
 
 async def test_a_question_without_conversions_has_no_rows(shop: Service) -> None:

@@ -93,6 +93,31 @@ def test_credit_of_what_is_long_gone_is_still_credit() -> None:
     assert found.credit[4] == ONE
 
 
+@pytest.mark.parametrize(("half_life", "days_before"), [(None, 1_100), (1 / 24, 60), (1.0, 1_040)])
+def test_a_channel_of_which_nothing_is_left_brings_nothing(
+    half_life: float | None, days_before: int
+) -> None:
+    """After a thousand half-lives what is left of a touch is below every number, or almost."""
+    touches = [(0, -days_before, 0), (1, -days_before, 0), (2, 0, 1), (3, 0, 1)]
+    conversions = [(0, 5), (2, 0)]
+    hazard = fitted(touches, conversions, 20, 2, half_life=half_life)
+    assert hazard.half_life < 7 or hazard.expected[0] > 0  # a longer one may still find something
+    found = chances_of(hazard, touches, conversions)
+    assert found.touch.min() >= 0
+    assert (found.touch + found.baseline).tolist() == pytest.approx([ONE, ONE], abs=1)
+    if half_life is not None:
+        assert hazard.expected[0] == hazard.rate[0] == found.touch[0] == 0
+
+
+def test_a_channel_that_nobody_bought_after_may_have_brought_two() -> None:
+    """Of t expected none come with probability e^-t: the likelihood ratio allows t = 3.84 / 2."""
+    touches = [(unit, 0, unit // 10) for unit in range(20)]
+    hazard = fitted(touches, [(unit, 0) for unit in range(5)], 30, 3, half_life=1.0)
+    assert hazard.expected[1:].tolist() == [0, 0]
+    assert hazard.upper[1] == pytest.approx(3.841459 / 2, rel=1e-6)
+    assert hazard.upper[2] == 0  # nobody was touched
+
+
 def test_nobody_at_risk() -> None:
     hazard = fitted([], [], 5, 2)
     assert hazard.expected.tolist() == [0, 0]

@@ -57,10 +57,14 @@ def test_paths_without_a_step_count_for_nothing() -> None:
     assert shares.tolist() == [[0.5, 0.5]]
 
 
-def test_more_states_are_fitted_than_drawn() -> None:
-    paths, _ = paths_of([(f"c{place}", 1, 0, 1) for place in range(97)])
-    spec, ones = parse_model("markov"), np.ones((1, 97))
+@pytest.mark.parametrize(("model", "most"), [("markov", 96), ("shapley_rate", 14)])
+def test_more_states_are_fitted_than_drawn(model: str, most: int) -> None:
+    spec = parse_model(model)
+    paths, _ = paths_of([(f"c{place}", 1, 0, 1) for place in range(most + 1)])
+    ones = np.ones((1, most + 1))
     assert fit(paths, spec).shares is not None
-    with pytest.raises(Refusal, match="up to 96 states") as caught:
+    with pytest.raises(Refusal, match=f"up to {most} ") as caught:
         fit_draws(paths, ones, ones, ones, spec)
     assert caught.value.code == "too_many_states"
+    fewer = paths.select(np.arange(most + 1) > 0)
+    assert fit_draws(fewer, *(ones[:, 1:],) * 3, spec).sum() == pytest.approx(1)

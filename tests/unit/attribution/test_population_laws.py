@@ -18,6 +18,7 @@ from service.attribution.paths import offsets_of
 from service.attribution.population import fit, fit_draws
 from service.attribution.rates import EARLY_CHANNELS, fit_rate
 from service.attribution.transforms import apply
+from service.kit.errors import Refusal
 from tests.unit.attribution.populations import Row, credit_by_state, credit_of, fitted, paths_of
 
 PATH = st.lists(st.sampled_from("abcd"), min_size=1, max_size=6).map(" ".join)
@@ -209,6 +210,22 @@ def test_iterating_gives_what_inverting_gives(rows: list[Row], order: int) -> No
         patch.setattr(markov, "DENSE_STATES", 0)
         iterated, _ = fitted(f"markov:order={order}", rows)
     assert iterated.shares.tolist() == pytest.approx(inverted.shares.tolist(), abs=1e-9)  # type: ignore[union-attr]
+
+
+def test_a_journey_of_thousands_of_touches_is_solved_or_refused() -> None:
+    """A robot's: iterating would take hundreds of thousands of steps."""
+    random = Random(1)
+    long = " ".join(f"c{random.randrange(30)}" for _ in range(3_000))
+    rows: list[Row] = [(long, 1, 0), ("c0 c1 c2", 5, 9), ("c3", 1, 4)]
+    found, _ = fitted("markov:order=2", rows)
+    assert found.facts["iterations"] == 0
+    assert found.facts["conversion_rate"] == pytest.approx(7 / 20, abs=1e-12)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(markov, "MOST_STATES", 100)
+        patch.setattr(markov, "MOST_WORK", 1_000_000)
+        with pytest.raises(Refusal, match="max_steps") as refused:
+            fitted("markov:order=2", rows)
+    assert refused.value.code == "too_many_states"
 
 
 @settings(max_examples=60, deadline=None)
