@@ -21,7 +21,7 @@ from service.journeys.mart import Mart
 from service.kit.errors import Refusal
 from service.kit.time import iso
 from service.ledger.facts import facts_at
-from service.ledger.read import last_seq, received_by_seq, seq_received_by
+from service.ledger.read import last_seq, seq_received_by
 from service.reports import attribution as attribution_report
 from service.reports import cells as cells_report
 from service.reports import compare as compare_report
@@ -141,10 +141,7 @@ class ReportDesk:
         """The lift tests that held then; none where no model of the question knows them."""
         if not any(DEFINITIONS[model.name].kind == "hazard" for model in question.models):
             return []
-        known_at = question.as_of
-        if isinstance(known_at, int):
-            known_at = received_by_seq(self._engine, known_at)
-        return list_lift_tests(self._engine, known_at)
+        return list_lift_tests(self._engine, self.editions.settled_at(question.as_of))
 
     def trend(self, question: Question, every: str = "day") -> Answer:
         """Points of spend, revenue and counts by day, week or month of the period."""
