@@ -54,6 +54,9 @@ def read_lift_test(given: Any) -> tuple[str, LiftTest]:
         test = LiftTest.model_validate(asked)
     except ValidationError as error:
         raise refusal_of(error) from None
+    for name, day in (("from", test.first_day), ("to", test.day_after)):
+        if not 1971 <= day.year <= 9000:
+            raise Refusal("bad_date", name, f"{day} lies too far away")
     if test.day_after <= test.first_day:
         raise Refusal("empty_period", "to", "`to` must lie after `from`")
     if (test.incremental_conversions is None) == (test.incremental_revenue is None):
