@@ -284,19 +284,26 @@ class ReportDesk:
             ).fetchall()[0]
             named = (edition.version, edition.draft, edition.digest)
             key = (kind, question, watermark, configuration, version, named)
-            with self._lock:
-                if key in self._answers:
-                    self._answers.move_to_end(key)
-                    return cast(Answer, self._answers[key])
+            if (known := self._remembered(key)) is not None:
+                return cast(Answer, known)
             prepare_factors(mart, question.currency, self._rate_max_age_days)
             prepare_rules(mart, version, rules)
             apply_edition(mart, edition)
             found = answer(mart)
+        self._remember(key, found)
+        return found
+
+    def _remembered(self, key: tuple[Any, ...]) -> Any:
+        with self._lock:
+            if key in self._answers:
+                self._answers.move_to_end(key)
+            return self._answers.get(key)
+
+    def _remember(self, key: tuple[Any, ...], found: Any) -> None:
         with self._lock:
             self._answers[key] = found
             while len(self._answers) > REMEMBERED:
                 self._answers.popitem(last=False)
-        return found
 
     def changes(
         self,
@@ -312,17 +319,15 @@ class ReportDesk:
         then, later = self._moments(since, until)
         questions = (asked(then.edition), asked(later.edition))
         key = ("changes", report, questions, then.name, later.name)
-        with self._lock:
-            if key in self._answers:
-                return cast(Steps, self._answers[key])
+        if (known := self._remembered(key)) is not None:
+            return cast(Steps, known)
         base = self._as_of(then.watermark, questions[0].with_bots)
         between = Between(self._engine, then, later, self._rate_max_age_days)
         steps = steps_between(base, between, questions, report)
         if until is None:
             now = self.roi if report == "roi" else self.attribution
             check_end(steps, now(questions[1]))
-        with self._lock:
-            self._answers[key] = steps
+        self._remember(key, steps)
         return steps
 
     def changed_facts(
@@ -332,12 +337,10 @@ class ReportDesk:
         then, later = self._moments(since, until)
         between = Between(self._engine, then, later, self._rate_max_age_days)
         key = ("facts", then.name, later.name, with_bots)
-        with self._lock:
-            known = self._answers.get(key)
+        known = self._remembered(key)
         if known is None:
             known = facts_by_cause(self._as_of(then.watermark, with_bots), between)
-            with self._lock:
-                self._answers[key] = known
+            self._remember(key, known)
         return between, known
 
     def _moments(self, since: AsOf, until: AsOf | None) -> tuple[Moment, Moment]:
