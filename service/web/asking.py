@@ -67,8 +67,9 @@ class Asked:
         return cls(parts, edition, state, zone, days, before, None)
 
     def params(self, **extra: str) -> dict[str, str]:
-        """The read API's query for the chosen days."""
-        return question_params(self.state, self.days, self.zone, **extra)
+        """The read API's query for the chosen days, with the model's own text for a preset: at an
+        earlier moment the API may not know it, or know another one."""
+        return self.edition.settle(question_params(self.state, self.days, self.zone, **extra))
 
     def question(self, where: Where = NOWHERE, **extra: str) -> Question:
         """The question for the chosen days.

@@ -109,3 +109,20 @@ async def test_a_moment_that_is_not_given_is_the_one_that_its_links_name(
 async def test_a_cookie_of_visits_that_is_not_ours_is_none(reading: httpx.AsyncClient) -> None:
     reading.cookies.set("throughline_visits", f"{'9' * 5_000}.{'9' * 5_000}")
     assert (await reading.get("/changes/card")).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/channels/paid_search", "/explain"])
+async def test_a_download_is_under_the_model_of_the_page(
+    service: Service, reading: httpx.AsyncClient, path: str
+) -> None:
+    """A preset that came later than the moment of the page is the model that it stands for."""
+    then = service.clock.now.isoformat()
+    service.clock.now += timedelta(hours=1)
+    await draft(service, model_presets={"house": "linear"})
+    await publish(service)
+    service.parts.desk.forget()
+    chosen = httpx.QueryParams({"model": "@house", "as_of": then})
+    page = await reading.get(f"{path}?{MARCH}&{chosen}")
+    (address,) = links(page.text, "/v1/")
+    told = await service.client.get(address, headers=service.bearer("read"))
+    assert told.status_code == 200, told.text
