@@ -94,6 +94,7 @@ class ReportDesk:
         self._with_bots: Mart | None = None
         self._lock = threading.Lock()
         self._making = threading.Lock()
+        self._making_old = threading.Lock()
         self.editions = Editions(engine)
         self._edition: Edition | None = None
         self._whole: ReportDesk | None = None
@@ -371,14 +372,23 @@ class ReportDesk:
         """The mart as it would have been at a watermark or time; the last two are kept."""
         watermark = moment if isinstance(moment, int) else seq_received_by(self._engine, moment)
         watermark = min(watermark, last_seq(self._engine))
-        with self._lock:
-            if (watermark, with_bots) in self._old:
-                self._old.move_to_end((watermark, with_bots))
-                return self._old[watermark, with_bots]
-        mart = self._make_bots_mart() if with_bots else self._make_mart()
-        mart.refresh(up_to=watermark)
-        with self._lock:
-            self._old[watermark, with_bots] = mart
-            while len(self._old) > OLD_MARTS:
-                self._old.popitem(last=False)
+        name = (watermark, with_bots)
+        if (known := self._kept(name)) is not None:
+            return known
+        # One at a time: each holds everything once more, in memory.
+        with self._making_old:
+            if (known := self._kept(name)) is not None:
+                return known
+            mart = self._make_bots_mart() if with_bots else self._make_mart()
+            mart.refresh(up_to=watermark)
+            with self._lock:
+                self._old[name] = mart
+                while len(self._old) > OLD_MARTS:
+                    self._old.popitem(last=False)
         return mart
+
+    def _kept(self, name: tuple[int, bool]) -> Mart | None:
+        with self._lock:
+            if name in self._old:
+                self._old.move_to_end(name)
+            return self._old.get(name)
