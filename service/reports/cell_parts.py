@@ -4,9 +4,9 @@ A part is a conversion, a spend line or a visit. Rows, credit and sums come from
 themselves are made with; that the parts make the report's number is checked before they are shown.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cached_property
 from typing import Any, Literal
 
@@ -21,7 +21,7 @@ from service.reports.attribution import clock, load_chosen
 from service.reports.credited import REASONS, Allocation, counts, exact_sums
 from service.reports.groups import Groups
 from service.reports.load import Loaded, load
-from service.reports.question import GROUPS, Question
+from service.reports.question import GROUPS, TIMES, Question, as_value, values_of
 from service.reports.roi import (
     SPEND_LINES,
     STAGES,
@@ -53,14 +53,14 @@ class Cell:
     @classmethod
     def parse(cls, text: str) -> "Cell":
         r"""From `channel:paid_search,month:2026-03-01`, `unattributed`, `unattributed:no_person` or
-        `total`; a comma inside a value is written `\,`. Raises Refusal."""
+        `total`; a comma inside a value is written `\,`, a backslash `\\`. Raises Refusal."""
         kind, _, reason = text.partition(":")
         if kind == "unattributed" and reason in ("", *REASONS):
             return cls("unattributed", (), reason)
         if text == "total":
             return cls("total")
         labels: list[tuple[str, str]] = []
-        for pair in re.split(r"(?<!\\),", text):
+        for pair in values_of(text):
             name, colon, value = pair.partition(":")
             if name not in GROUPS or not colon or name in dict(labels):
                 raise Refusal(
@@ -70,13 +70,17 @@ class Cell:
                     "or unattributed, alone or with a colon and a reason; or total; "
                     f"groupings are {', '.join(GROUPS)}; reasons {', '.join(REASONS)}",
                 )
-            labels.append((name, value.replace("\\,", ",")))
+            if name in TIMES and not _is_day(value):
+                raise Refusal(
+                    "bad_cell", "cell", f"a {name} is written as its first day, like 2026-03-01"
+                )
+            labels.append((name, value))
         return cls("row", tuple(labels))
 
     def __str__(self) -> str:
         if self.kind != "row":
             return f"{self.kind}:{self.reason}" if self.reason else self.kind
-        return ",".join(f"{name}:" + value.replace(",", "\\,") for name, value in self.labels)
+        return ",".join(f"{name}:{as_value(value)}" for name, value in self.labels)
 
     def grouped(self, question: Question, grouping_given: bool) -> Question:
         """The question with the cell's groupings; one that was given must hold them all.
@@ -97,6 +101,13 @@ class Cell:
     def holds(self, labels: dict[str, str | None]) -> bool:
         """Whether a row with these labels belongs to the cell."""
         return all((labels[name] or "") == value for name, value in self.labels)
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ from service.journeys.mart import Mart
 from service.kit.errors import Refusal
 from service.kit.time import iso
 from service.ledger.facts import facts_at
-from service.ledger.read import last_seq, received_by_seq, seq_received_by
+from service.ledger.read import last_seq, seq_received_by
 from service.reports import attribution as attribution_report
 from service.reports import cells as cells_report
 from service.reports import compare as compare_report
@@ -96,6 +96,7 @@ class ReportDesk:
         self._with_bots: Mart | None = None
         self._lock = threading.Lock()
         self._making = threading.Lock()
+        self._making_old = threading.Lock()
         self.editions = Editions(engine)
         self._edition: Edition | None = None
         self._whole: ReportDesk | None = None
@@ -143,10 +144,7 @@ class ReportDesk:
         """The lift tests that held then; none where no model of the question knows them."""
         if not any(DEFINITIONS[model.name].kind == "hazard" for model in question.models):
             return []
-        known_at = question.as_of
-        if isinstance(known_at, int):
-            known_at = received_by_seq(self._engine, known_at)
-        return list_lift_tests(self._engine, known_at)
+        return list_lift_tests(self._engine, self.editions.settled_at(question.as_of))
 
     def trend(self, question: Question, every: str = "day") -> Answer:
         """Points of spend, revenue and counts by day, week or month of the period."""
@@ -293,19 +291,26 @@ class ReportDesk:
             ).fetchall()[0]
             named = (edition.version, edition.draft, edition.digest)
             key = (kind, question, watermark, configuration, version, named)
-            with self._lock:
-                if key in self._answers:
-                    self._answers.move_to_end(key)
-                    return cast(Answer, self._answers[key])
+            if (known := self._remembered(key)) is not None:
+                return cast(Answer, known)
             prepare_factors(mart, question.currency, self._rate_max_age_days)
             prepare_rules(mart, version, rules)
             apply_edition(mart, edition)
             found = answer(mart)
+        self._remember(key, found)
+        return found
+
+    def _remembered(self, key: tuple[Any, ...]) -> Any:
+        with self._lock:
+            if key in self._answers:
+                self._answers.move_to_end(key)
+            return self._answers.get(key)
+
+    def _remember(self, key: tuple[Any, ...], found: Any) -> None:
         with self._lock:
             self._answers[key] = found
             while len(self._answers) > REMEMBERED:
                 self._answers.popitem(last=False)
-        return found
 
     def changes(
         self,
@@ -321,17 +326,15 @@ class ReportDesk:
         then, later = self._moments(since, until)
         questions = (asked(then.edition), asked(later.edition))
         key = ("changes", report, questions, then.name, later.name)
-        with self._lock:
-            if key in self._answers:
-                return cast(Steps, self._answers[key])
+        if (known := self._remembered(key)) is not None:
+            return cast(Steps, known)
         base = self._as_of(then.watermark, questions[0].with_bots)
         between = Between(self._engine, then, later, self._rate_max_age_days)
         steps = steps_between(base, between, questions, report)
         if until is None:
             now = self.roi if report == "roi" else self.attribution
             check_end(steps, now(questions[1]))
-        with self._lock:
-            self._answers[key] = steps
+        self._remember(key, steps)
         return steps
 
     def changed_facts(
@@ -341,12 +344,10 @@ class ReportDesk:
         then, later = self._moments(since, until)
         between = Between(self._engine, then, later, self._rate_max_age_days)
         key = ("facts", then.name, later.name, with_bots)
-        with self._lock:
-            known = self._answers.get(key)
+        known = self._remembered(key)
         if known is None:
             known = facts_by_cause(self._as_of(then.watermark, with_bots), between)
-            with self._lock:
-                self._answers[key] = known
+            self._remember(key, known)
         return between, known
 
     def _moments(self, since: AsOf, until: AsOf | None) -> tuple[Moment, Moment]:
@@ -378,14 +379,23 @@ class ReportDesk:
         """The mart as it would have been at a watermark or time; the last two are kept."""
         watermark = moment if isinstance(moment, int) else seq_received_by(self._engine, moment)
         watermark = min(watermark, last_seq(self._engine))
-        with self._lock:
-            if (watermark, with_bots) in self._old:
-                self._old.move_to_end((watermark, with_bots))
-                return self._old[watermark, with_bots]
-        mart = self._make_bots_mart() if with_bots else self._make_mart()
-        mart.refresh(up_to=watermark)
-        with self._lock:
-            self._old[watermark, with_bots] = mart
-            while len(self._old) > OLD_MARTS:
-                self._old.popitem(last=False)
+        name = (watermark, with_bots)
+        if (known := self._kept(name)) is not None:
+            return known
+        # One at a time: each holds everything once more, in memory.
+        with self._making_old:
+            if (known := self._kept(name)) is not None:
+                return known
+            mart = self._make_bots_mart() if with_bots else self._make_mart()
+            mart.refresh(up_to=watermark)
+            with self._lock:
+                self._old[name] = mart
+                while len(self._old) > OLD_MARTS:
+                    self._old.popitem(last=False)
         return mart
+
+    def _kept(self, name: tuple[int, bool]) -> Mart | None:
+        with self._lock:
+            if name in self._old:
+                self._old.move_to_end(name)
+            return self._old.get(name)

@@ -92,10 +92,11 @@ def settings_between(between: Between) -> list[Answer]:
     """The settings of reports that were written between the two moments, in that order: of hooks
     only where what statuses mean changed."""
     edges = (between.then.settled_at, between.later.settled_at)
-    if edges[0] is None:
+    known = [edge for edge in edges if edge is not None]
+    if not known:
         return []
     # A watermark's settings are those of the time before the next fact: they may be the later ones.
-    first, last = (min(edges), max(edges)) if edges[1] else edges  # type: ignore[type-var]
+    first, last = min(known), max(known) if len(known) == 2 else None
     table = CONFIGURATIONS
     query = (
         select(table.c.name, table.c.version, table.c.created_at, table.c.author)

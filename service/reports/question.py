@@ -111,8 +111,7 @@ class Question:
             "group_by": ",".join(self.group_by),
         }
         params |= {
-            f"filter[{name}]": ",".join(v.replace(",", "\\,") for v in values)
-            for name, values in self.filters
+            f"filter[{name}]": ",".join(map(as_value, values)) for name, values in self.filters
         }
         if self.as_of is not None:
             params["as_of"] = (
@@ -165,13 +164,19 @@ def _filters(params: Mapping[str, str]) -> tuple[tuple[str, tuple[str, ...]], ..
                     name,
                     f"filter by one of {', '.join(DIMENSIONS)}, landing_page",
                 )
-            found.append((dimension, tuple(sorted(_values(value)))))
+            found.append((dimension, tuple(sorted(values_of(value)))))
     return tuple(sorted(found))
 
 
-def _values(text: str) -> list[str]:
-    """The values of a comma list; a comma that belongs to a value is written `\\,`."""
-    return [v.replace("\\,", ",") for v in re.split(r"(?<!\\),", text)]
+def values_of(text: str) -> list[str]:
+    r"""The values of a comma list; a comma that belongs to a value is written `\,`, and a backslash
+    before a comma or another one `\\`."""
+    return re.sub(r"\\([\\,])|,", lambda found: found[1] or "\0", text).split("\0")
+
+
+def as_value(text: str) -> str:
+    """The value as a comma list has it, which `values_of` reads back."""
+    return text.replace("\\", "\\\\").replace(",", "\\,")
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from starlette.requests import Request
 
 from service.reports.configuration import PRESET, Edition
-from service.reports.question import Question, as_of_from
+from service.reports.question import Question, as_of_from, as_value
 from service.web import words
 from service.web.format import Formatter
 from service.web.parts import Parts, Report, parts_of, usual_of, zone_of
@@ -67,8 +67,9 @@ class Asked:
         return cls(parts, edition, state, zone, days, before, None)
 
     def params(self, **extra: str) -> dict[str, str]:
-        """The read API's query for the chosen days."""
-        return question_params(self.state, self.days, self.zone, **extra)
+        """The read API's query for the chosen days, with the model's own text for a preset: at an
+        earlier moment the API may not know it, or know another one."""
+        return self.edition.settle(question_params(self.state, self.days, self.zone, **extra))
 
     def question(self, where: Where = NOWHERE, **extra: str) -> Question:
         """The question for the chosen days.
@@ -105,8 +106,7 @@ class Asked:
 
     def csv(self, where: Where = NOWHERE, **extra: str) -> str:
         """The address of the shown rows as CSV."""
-        filters = {f"filter[{name}]": value for name, value in where.items()}
-        return f"/v1/roi.csv?{urlencode(self.params(**extra, **filters))}"
+        return f"/v1/roi.csv?{urlencode(self.params(**extra) | filters_of(where))}"
 
     def bar(self, formatter: Formatter) -> dict[str, Any]:
         """What the bar of choices shows."""
@@ -153,6 +153,11 @@ class Asked:
             "end": (last + step).isoformat(),
             "cursor": "",
         }
+
+
+def filters_of(where: Where) -> dict[str, str]:
+    """The read API's query for the one value that each named dimension must have."""
+    return {f"filter[{name}]": as_value(value) for name, value in where.items()}
 
 
 def _first_day(parts: Parts, zone: ZoneInfo) -> date | None:

@@ -32,6 +32,9 @@ COMPARES = {
 }
 _CHOICES = {"period": PERIODS, "compare": COMPARES}
 _LONGEST = 400
+_NAMES = ("campaign", "channel", "cell")
+_LONGEST_NAME = 2_100
+"""A name has 1,000 letters at most; in a cell a comma is written with two."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +99,9 @@ class State:
                 value = ",".join(multi.get("columns", []))
             if not value:
                 continue
-            if len(value) > _LONGEST:
-                raise Refusal("too_long", name, f"`{name}` is longer than 400 letters")
+            longest = _LONGEST_NAME if name in _NAMES else _LONGEST
+            if len(value) > longest:
+                raise Refusal("too_long", name, f"`{name}` is longer than {longest} letters")
             choices = _CHOICES.get(name)
             if choices is not None and value not in choices:
                 names = ", ".join(choices)

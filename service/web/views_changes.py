@@ -113,14 +113,15 @@ def show_card(request: Request) -> Response:
 def since_of(request: Request, asked: Asked, formatter: Formatter) -> Since:
     """The moment of the address, else the end of the last visit, else a week ago."""
     text = asked.state.since
-    if text:
-        moment = asked.moment("since", text)
-        assert moment is not None
-        return Since(text, moment, asked.moment_words(text, formatter))
-    visit = last_visit(request)
-    at = (visit or asked.parts.clock() - USUAL_AGE).astimezone(asked.zone).replace(microsecond=0)
-    called = f"your last visit, {formatter.moment(at)}" if visit else formatter.moment(at)
-    return Since(at.replace(tzinfo=None).isoformat(timespec="minutes"), at, called)
+    visit = None if text else last_visit(request)
+    if not text:
+        at = (visit or asked.parts.clock() - USUAL_AGE).astimezone(asked.zone)
+        text = at.replace(tzinfo=None).isoformat(timespec="minutes")
+    # What the text says, not a second more: the links ask for the numbers that stand here.
+    moment = asked.moment("since", text)
+    assert moment is not None
+    said = asked.moment_words(text, formatter)
+    return Since(text, moment, f"your last visit, {said}" if visit else said)
 
 
 def _changes(asked: Asked, since: AsOf) -> tuple[Report, AsOf | None]:

@@ -66,8 +66,9 @@ def show_compare(request: Request) -> Response:
     """Channels by models, with intervals, disagreement and a verdict."""
     asked = Asked.read(request)
     state = asked.state
-    models = chosen_models(state.model, state.columns)
-    question = replace(asked.question(group_by="channel"), models=models)
+    question = asked.question(group_by="channel")
+    models = chosen_models(question.models[0], state.columns)
+    question = replace(question, models=models)
     report = asked.parts.desk.compare(question)
     if is_untouched(report):
         return render(request, "welcome.html", base_url=base_url_of(request))
@@ -100,12 +101,11 @@ def show_compare(request: Request) -> Response:
     )
 
 
-def chosen_models(current: str, ticked: str) -> tuple[ModelSpec, ...]:
+def chosen_models(first: ModelSpec, ticked: str) -> tuple[ModelSpec, ...]:
     """The reader's own model first, then those ticked, else those always compared.
 
     Raises: Refusal: a model that does not exist.
     """
-    first = parse_model(current)
     others = tuple(parse_model(name) for name in ticked.split(",")) if ticked else default_models()
     found = dict.fromkeys((first, *others))
     if len(found) == 1:  # nothing to compare with: what is always compared

@@ -11,7 +11,7 @@ from service.kit.errors import NotFound
 from service.reports.cell_parts import Cell
 from service.reports.question import Question
 from service.web import words
-from service.web.asking import Asked
+from service.web.asking import Asked, filters_of
 from service.web.explaining import formula, kind_of, row_words, said_of_parts, title
 from service.web.format import Formatter, Number
 from service.web.pages import formatter_of, render
@@ -133,6 +133,5 @@ def _whole(asked: Asked, question: Question, cell: Cell, name: str) -> Number | 
 
 def _csv(asked: Asked, where: dict[str, str], cell: Cell, name: str, **groups: str) -> str:
     """The address of the parts as CSV."""
-    filters = {f"filter[{key}]": value for key, value in where.items()}
     named = {"report": report_of(name), "cell": str(cell), "measure": name, "limit": str(EXPORTED)}
-    return f"/v1/explain.csv?{urlencode(asked.params(**groups, **filters, **named))}"
+    return f"/v1/explain.csv?{urlencode(asked.params(**groups, **named) | filters_of(where))}"

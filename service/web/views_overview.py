@@ -1,5 +1,6 @@
 """The overview and the drill from a channel to its campaigns and their conversions."""
 
+from dataclasses import replace
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -27,7 +28,8 @@ def show_overview(request: Request) -> Response:
     """What was spent, what it brought, and by which channel."""
     asked = Asked.read(request)
     desk, state = asked.parts.desk, asked.state
-    report = desk.roi(asked.question(group_by="channel"))
+    question = asked.question(group_by="channel")
+    report = desk.roi(question)
     if is_untouched(report) and not state.as_of:
         return render(request, "welcome.html", base_url=base_url_of(request))
     formatter = formatter_of(request, report["meta"]["currency"])
@@ -56,7 +58,7 @@ def show_overview(request: Request) -> Response:
         ),
         why=Why(state, NOWHERE, asked.days_before),
         early=early_of(asked, report, NOWHERE, "channel", formatter),
-        reasons=desk.attribution(asked.question())["unattributed"]["reasons"],
+        reasons=desk.attribution(only_first(question))["unattributed"]["reasons"],
         all_metrics=words.METRICS,
         csv=asked.csv(group_by="channel"),
         link=lambda name: state.url(f"/channels/{quote(name, safe='')}", sort="") if name else None,
@@ -115,6 +117,11 @@ def show_channel(request: Request, channel: str) -> Response:
             else None
         ),
     )
+
+
+def only_first(question: Question) -> Question:
+    """The question under the first of its models, as the table answers it."""
+    return replace(question, models=question.models[:1])
 
 
 def trend_of(asked: Asked, where: Where) -> tuple[list[Report], list[Report], Report]:

@@ -45,7 +45,7 @@ def _read(request: Request) -> tuple[datetime | None, datetime | None]:
     now = parts_of(request).clock()
     before, seen = (
         datetime.fromtimestamp(int(text), UTC)
-        if text.isascii() and text.isdigit() and int(text) <= now.timestamp()
+        if text.isascii() and text.isdigit() and len(text) < 12 and int(text) <= now.timestamp()
         else None
         for text in texts
     )

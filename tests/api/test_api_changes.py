@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from service.reports import fits
+from service.reports import desk, fits
 from tests.api.harness import Service, by, order, touch
 from tests.api.test_api_campaigns import line, roi, rule
 from tests.api.test_api_configuration import draft, publish, world
@@ -196,3 +196,47 @@ async def test_causes_are_told_in_their_order_each_with_its_meaning(fresh: Servi
         "configuration",
     ]
     assert all(c["meaning"].endswith(".") for c in answer["causes"])
+
+
+async def test_the_facts_of_a_cause_wait_for_a_receipt(fresh: Service) -> None:
+    await fresh.tell(order("a-1", "2026-03-06T10:00:00Z", "100.00"))
+    then = (await fresh.ask("/v1/roi"))["meta"]["watermark"]
+    fresh.clock.now += timedelta(hours=1)
+    await fresh.tell(order("a-1", "2026-03-31T12:30:00Z", "7.00"))
+    found = await fresh.ask("/v1/changes/facts", from_as_of=then, cause="new_facts")
+    assert [item["seq"] for item in found["items"]] == [fresh.watermark]
+
+
+@pytest.mark.parametrize("path", ["/v1/changes", "/v1/changes/facts"])
+async def test_one_moment_is_not_two(fresh: Service, path: str) -> None:
+    more = {"cause": "late_facts"} if path.endswith("facts") else {}
+    refused = await fresh.get(path, as_of=1, **more)
+    assert (refused.status_code, refused.json()["field"]) == (422, "as_of")
+
+
+async def test_only_so_many_changes_are_remembered(
+    fresh: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world(fresh)
+    await fresh.ask("/v1/roi")
+    monkeypatch.setattr(desk, "REMEMBERED", 3)
+    for moment in range(fresh.watermark):
+        await fresh.ask("/v1/changes", from_as_of=moment, to_as_of=moment + 1, **MARCH)
+        await fresh.ask("/v1/changes/facts", from_as_of=moment, cause="new_facts")
+    assert len(fresh.parts.desk._answers) <= 3
+
+
+async def test_settings_written_after_the_later_of_two_moments_are_told_too(
+    fresh: Service,
+) -> None:
+    """The newest watermark has the settings of now, and a moment since then those of that moment."""
+    await world(fresh)
+    await fresh.ask("/v1/roi")
+    fresh.clock.now += timedelta(hours=1)
+    between = fresh.clock.now.isoformat()
+    fresh.clock.now += timedelta(hours=1)
+    await draft(fresh, exclusions=[{"match": {"channel": "sms"}}])
+    await publish(fresh)
+    answer = await fresh.ask("/v1/changes", from_as_of=fresh.watermark, to_as_of=between, **MARCH)
+    assert answer["unattributed"]["causes"]["configuration"] == -50
+    assert answer["causes"][-1]["facts"]["count"] == 1

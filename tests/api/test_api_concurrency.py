@@ -1,15 +1,18 @@
 """Many at once: each event counts once, and every answer adds up while facts come in."""
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from service.journeys.mart import Mart
 from tests.api.harness import Json, Service, order, running, touch, unique
 
 pytestmark = pytest.mark.anyio
 POSTERS = 8
+ZONES = ("UTC", "Europe/Berlin", "Asia/Tokyo", "America/New_York")
 CHANNELS = ("google/cpc", "newsletter/email", "facebook/cpc", None)
 
 
@@ -124,3 +127,23 @@ async def test_a_batch_is_seen_whole_or_not_at_all(fresh: Service) -> None:
 
     seen, _ = await asyncio.gather(see(), post_all(fresh, batches))
     assert {watermark % 3 for watermark in seen} == {0}
+
+
+async def test_readers_of_one_earlier_moment_make_its_mart_once(
+    fresh: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each holds everything once more, in memory."""
+    await post_all(fresh, journeys(4))
+    await fresh.ask("/v1/roi")
+    desk, made = fresh.parts.desk, []
+
+    def make() -> Mart:
+        made.append(mart := real())
+        time.sleep(0.05)
+        return mart
+
+    real = desk._make_mart
+    monkeypatch.setattr(desk, "_make_mart", make)
+    questions = (fresh.ask("/v1/roi", as_of=fresh.watermark - 1, tz=zone) for zone in ZONES)
+    await asyncio.gather(*questions)
+    assert len(made) == 1

@@ -1,5 +1,6 @@
 """Incremental conversions and lift tests over HTTP."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -187,3 +188,40 @@ async def test_an_empty_ledger_and_the_other_forms(fresh: Service) -> None:
     assert table.status_code == 200
     assert table.text.splitlines()[-1].startswith('"(baseline)"')
     assert (await fresh.get("/v1/incremental.parquet", **JANUARY)).status_code == 200
+
+
+async def test_a_watermark_knows_the_tests_of_the_time_when_the_ledger_ended_there(
+    fresh: Service,
+) -> None:
+    """As every other setting: of the newest watermark that is now, of the one before the moment
+    before the next fact."""
+    await tell_a_month(fresh)
+    before = fresh.watermark
+    fresh.clock.now += timedelta(hours=1)
+    await fresh.post(TEST, "/v1/lift-tests", key="admin")
+    now = await fresh.ask("/v1/incremental", **JANUARY)
+    assert [test["id"] for test in now["lift_tests"]] == ["t-1"]
+    assert await fresh.ask("/v1/incremental", as_of=before, **JANUARY) == now
+    fresh.clock.now += timedelta(hours=1)
+    await fresh.tell(click("later", 9))
+    fresh.clock.now += timedelta(hours=1)
+    await fresh.post({**TEST, "id": "t-2"}, "/v1/lift-tests", key="admin")
+    for earlier in (before, fresh.clock.now.replace(hour=13).isoformat()):
+        answer = await fresh.ask("/v1/incremental", as_of=earlier, **JANUARY)
+        assert [test["id"] for test in answer["lift_tests"]] == ["t-1"]
+    answer = await fresh.ask("/v1/incremental", as_of=fresh.watermark, **JANUARY)
+    assert [test["id"] for test in answer["lift_tests"]] == ["t-1", "t-2"]
+    nothing = await fresh.ask("/v1/incremental", as_of=0, **JANUARY)
+    assert nothing["lift_tests"] == []
+
+
+async def test_a_test_of_all_time(fresh: Service) -> None:
+    await tell_a_month(fresh)
+    ever = {**TEST, "from": "0001-01-01", "to": "9999-12-31"}
+    made = await fresh.post(ever, "/v1/lift-tests", key="admin")
+    assert (made.status_code, made.json()["field"]) == (422, "from")
+    made = await fresh.post({**ever, "from": "2026-01-01"}, "/v1/lift-tests", key="admin")
+    assert (made.status_code, made.json()["field"]) == (422, "to")
+    long = {**ever, "from": "1990-01-01", "to": "2200-01-01"}
+    assert (await fresh.post(long, "/v1/lift-tests", key="admin")).status_code == 201
+    await fresh.ask("/v1/incremental", **JANUARY)
