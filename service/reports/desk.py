@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
-from datetime import datetime
 from functools import cache
 from typing import Any, cast
 
@@ -21,7 +20,7 @@ from service.journeys.mart import Mart
 from service.kit.errors import Refusal
 from service.kit.time import iso
 from service.ledger.facts import facts_at
-from service.ledger.read import last_seq, seq_received_by
+from service.ledger.read import last_seq
 from service.reports import attribution as attribution_report
 from service.reports import cells as cells_report
 from service.reports import compare as compare_report
@@ -46,13 +45,13 @@ from service.reports.exchange import prepare_factors
 from service.reports.intervals import attribution_with_intervals, roi_with_intervals
 from service.reports.lags import DEFAULT_THRESHOLD, LagBook
 from service.reports.lift_tests import list_lift_tests
+from service.reports.marts import Marts
 from service.reports.moments import AsOf, Between, Moment, two_moments
 from service.reports.question import Question
 from service.reports.wholes import Wholes
 
 Answer = dict[str, Any]
 REMEMBERED = 512
-OLD_MARTS = 2
 
 
 def _versions(tests: list[Answer]) -> list[tuple[str, int]]:
@@ -86,20 +85,14 @@ class ReportDesk:
         `make_bots_mart` one in which robots count, for questions that include them."""
         self._mart = mart
         self._engine = engine
+        self._marts = Marts(mart, engine, make_mart, make_bots_mart)
         self._rate_max_age_days = rate_max_age_days
-        self._make_mart = make_mart
         self._answers: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
-        self._make_bots_mart = make_bots_mart or make_mart
         self._lags = LagBook(maturity_threshold)
         self._wholes = Wholes()
-        self._old: OrderedDict[tuple[int, bool], Mart] = OrderedDict()
-        self._with_bots: Mart | None = None
         self._lock = threading.Lock()
-        self._making = threading.Lock()
-        self._making_old = threading.Lock()
         self.editions = Editions(engine)
         self._edition: Edition | None = None
-        self._whole: ReportDesk | None = None
 
     def attribution(self, question: Question, intervals: bool = False) -> Answer:
         tests = self._tests(question)
@@ -265,7 +258,7 @@ class ReportDesk:
     def reading(self, question: Question) -> Iterator[duckdb.DuckDBPyConnection]:
         """One state of the mart, with the exchange rates of the question's currency."""
         edition = self._edition_of(question)
-        with self._source_of(question).reading() as mart:
+        with self._marts.of(question).reading() as mart:
             prepare_factors(mart, question.currency, self._rate_max_age_days)
             apply_edition(mart, edition)
             yield mart
@@ -273,7 +266,7 @@ class ReportDesk:
     def under(self, edition: Edition) -> "ReportDesk":
         """The same desk, but every answer is what it would be under this edition."""
         other = copy(self)
-        other._edition, other._whole = edition, self._whole or self
+        other._edition = edition
         return other
 
     def _edition_of(self, question: Question) -> Edition:
@@ -284,8 +277,7 @@ class ReportDesk:
     ) -> Answer:
         version, rules = self.editions.campaign_rules(question.as_of)
         edition = self._edition_of(question)
-        source = self._source_of(question)
-        with source.reading() as mart:
+        with self._marts.of(question).reading() as mart:
             watermark, configuration = mart.execute(
                 "SELECT watermark, configuration FROM state"
             ).fetchall()[0]
@@ -328,7 +320,7 @@ class ReportDesk:
         key = ("changes", report, questions, then.name, later.name)
         if (known := self._remembered(key)) is not None:
             return cast(Steps, known)
-        base = self._as_of(then.watermark, questions[0].with_bots)
+        base = self._marts.as_of(then.watermark, questions[0].with_bots)
         between = Between(self._engine, then, later, self._rate_max_age_days)
         steps = steps_between(base, between, questions, report)
         if until is None:
@@ -346,7 +338,7 @@ class ReportDesk:
         key = ("facts", then.name, later.name, with_bots)
         known = self._remembered(key)
         if known is None:
-            known = facts_by_cause(self._as_of(then.watermark, with_bots), between)
+            known = facts_by_cause(self._marts.as_of(then.watermark, with_bots), between)
             self._remember(key, known)
         return between, known
 
@@ -359,43 +351,3 @@ class ReportDesk:
         self._wholes.forget()
         with self._lock:
             self._answers.clear()
-
-    def _source_of(self, question: Question) -> Mart:
-        """The mart that answers the question."""
-        if self._whole is not None:
-            return self._whole._source_of(question)
-        if question.as_of is not None:
-            return self._as_of(question.as_of, question.with_bots)
-        if not question.with_bots:
-            return self._mart
-        # Made when it is first asked for: few ask, and it holds everything once more, in memory.
-        with self._making:
-            if self._with_bots is None:
-                self._with_bots = self._make_bots_mart()
-            self._with_bots.refresh(up_to=self._mart.watermark)
-            return self._with_bots
-
-    def _as_of(self, moment: int | datetime, with_bots: bool) -> Mart:
-        """The mart as it would have been at a watermark or time; the last two are kept."""
-        watermark = moment if isinstance(moment, int) else seq_received_by(self._engine, moment)
-        watermark = min(watermark, last_seq(self._engine))
-        name = (watermark, with_bots)
-        if (known := self._kept(name)) is not None:
-            return known
-        # One at a time: each holds everything once more, in memory.
-        with self._making_old:
-            if (known := self._kept(name)) is not None:
-                return known
-            mart = self._make_bots_mart() if with_bots else self._make_mart()
-            mart.refresh(up_to=watermark)
-            with self._lock:
-                self._old[name] = mart
-                while len(self._old) > OLD_MARTS:
-                    self._old.popitem(last=False)
-        return mart
-
-    def _kept(self, name: tuple[int, bool]) -> Mart | None:
-        with self._lock:
-            if name in self._old:
-                self._old.move_to_end(name)
-            return self._old.get(name)

@@ -142,8 +142,8 @@ async def test_readers_of_one_earlier_moment_make_its_mart_once(
         time.sleep(0.05)
         return mart
 
-    real = desk._make_mart
-    monkeypatch.setattr(desk, "_make_mart", make)
+    real = desk._marts._make
+    monkeypatch.setattr(desk._marts, "_make", make)
     questions = (fresh.ask("/v1/roi", as_of=fresh.watermark - 1, tz=zone) for zone in ZONES)
     await asyncio.gather(*questions)
     assert len(made) == 1

@@ -1,0 +1,70 @@
+"""The mart that a question is about: of now, of an earlier moment, with or without robots."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from service.journeys.mart import Mart
+from service.ledger.read import last_seq, seq_received_by
+from service.reports.question import Question
+
+KEPT = 2
+"""Marts of earlier moments that stay: each holds everything once more, in memory."""
+
+
+class Marts:
+    """Makes the marts beside the one of now when they are first asked for. Thread-safe."""
+
+    def __init__(
+        self,
+        now: Mart,
+        engine: Engine,
+        make: Callable[[], Mart],
+        make_with_bots: Callable[[], Mart] | None = None,
+    ) -> None:
+        """Args: make: gives an empty mart in memory; make_with_bots: one in which robots count."""
+        self.now = now
+        self._engine = engine
+        self._make, self._make_with_bots = make, make_with_bots or make
+        self._with_bots: Mart | None = None
+        self._old: OrderedDict[tuple[int, bool], Mart] = OrderedDict()
+        self._lock = threading.Lock()
+        self._making, self._making_old = threading.Lock(), threading.Lock()
+
+    def of(self, question: Question) -> Mart:
+        """The mart that answers the question."""
+        if question.as_of is not None:
+            return self.as_of(question.as_of, question.with_bots)
+        if not question.with_bots:
+            return self.now
+        with self._making:
+            if self._with_bots is None:
+                self._with_bots = self._make_with_bots()
+            self._with_bots.refresh(up_to=self.now.watermark)
+            return self._with_bots
+
+    def as_of(self, moment: int | datetime, with_bots: bool) -> Mart:
+        """The mart as it would have been at a watermark or time."""
+        watermark = moment if isinstance(moment, int) else seq_received_by(self._engine, moment)
+        name = (min(watermark, last_seq(self._engine)), with_bots)
+        if (known := self._kept(name)) is not None:
+            return known
+        with self._making_old:  # one at a time, however many ask
+            if (known := self._kept(name)) is not None:
+                return known
+            mart = self._make_with_bots() if with_bots else self._make()
+            mart.refresh(up_to=name[0])
+            with self._lock:
+                self._old[name] = mart
+                while len(self._old) > KEPT:
+                    self._old.popitem(last=False)
+        return mart
+
+    def _kept(self, name: tuple[int, bool]) -> Mart | None:
+        with self._lock:
+            if name in self._old:
+                self._old.move_to_end(name)
+            return self._old.get(name)
