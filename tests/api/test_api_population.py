@@ -211,7 +211,10 @@ async def test_another_who_did_the_same_and_did_not_buy_changes_the_fit(shop: Se
 
 
 async def test_by_touch_who_buys_after_the_period_is_not_among_the_others(shop: Service) -> None:
+    """Unless so late that no touchpoint of the period is in the lookback."""
+    await shop.tell(order("p2", day(20), "100.00", id="P2"))
     asked = {"from": "2026-03-01", "to": "2026-03-03", "basis": "touch", "model": "markov"}
+    asked["lookback"] = "10d"
     answer = await shop.ask("/v1/conversions/won:order:P1/explain", **asked)
     population = answer["models"][0]["population"]
     assert (population["converting_journeys"], population["other_journeys"]) == (1, 2)
