@@ -54,7 +54,7 @@ MARKOV = ModelDefinition(
     edge_cases=(
         "A journey shorter than the order is one state; equal states in a row are one.",
         "Value: a converting state pays the mean value of the conversions that end there.",
-        "Values that add up to nothing or less: the shares are those of the conversions.",
+        "Worth less than nothing counts as nothing; if none is worth more, shares of conversions.",
         "One touch in every journey: the same as last touch.",
         "No conversion: no shares.",
         "More than 2,000 channels, or at a higher order 4,000,000 states times channels: refused.",

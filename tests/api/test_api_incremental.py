@@ -225,3 +225,27 @@ async def test_a_test_of_all_time(fresh: Service) -> None:
     long = {**ever, "from": "1990-01-01", "to": "2200-01-01"}
     assert (await fresh.post(long, "/v1/lift-tests", key="admin")).status_code == 201
     await fresh.ask("/v1/incremental", **JANUARY)
+
+
+async def test_a_lift_test_is_of_whole_days_whatever_the_report_shows_of_them(
+    fresh: Service,
+) -> None:
+    await tell_a_month(fresh)
+    assert (await fresh.post(TEST, "/v1/lift-tests", key="admin")).status_code == 201
+    asked = {"from_": "2026-01-01", "to": "2026-02-01", "model": "incremental:half_life=2d"}
+    factors = []
+    for more in ({}, {"filter_source": "google"}, {"basis": "touch"}):
+        (brought,) = (await fresh.ask("/v1/attribution", **asked, **more))["incremental"]
+        ads = by(brought["rows"], "channel")["paid_search"]
+        factors.append(ads["calibrated"]["factor"])
+    assert factors == [factors[0]] * 3
+    assert factors[0] < 0.5
+
+
+async def test_nobody_is_at_risk_in_a_future_that_is_not_known(fresh: Service) -> None:
+    await tell_a_month(fresh)
+    fits = [
+        (await fresh.ask("/v1/incremental", **{**JANUARY, "to": to}))["fit"]
+        for to in ("2026-02-21", "2026-12-01")
+    ]
+    assert fits[0] == fits[1]

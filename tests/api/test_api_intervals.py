@@ -196,3 +196,31 @@ async def test_without_any_fact_there_is_no_row(service: Service, model: str) ->
         assert answer["rows"] == []
     compared = await service.ask("/v1/models/compare", model="linear,markov", **in_year(1990))
     assert compared["rows"] == []
+
+
+async def test_intervals_by_touch_hold_what_was_earned_in_the_period(fresh: Service) -> None:
+    """Half of the credit is of a touchpoint before it: no draw gives the row more than its half."""
+    who = unique("visitor")
+    await fresh.tell(
+        touch(who, "2019-02-20T10:00:00Z", channel="email"),
+        touch(who, "2019-03-02T10:00:00Z", channel="email"),
+        order(who, "2019-03-03T10:00:00Z"),
+    )
+    asked = {"from_": "2019-03-01", "to": "2019-04-01", "basis": "touch", "intervals": "true"}
+    answer = await fresh.ask("/v1/attribution", model="linear,markov", **asked)
+    (row,) = answer["rows"]
+    assert row["models"]["linear"]["conversions"] == 0.5
+    assert row["models"]["markov"] == row["models"]["linear"]
+
+
+async def test_shares_of_filtered_rows_are_of_what_the_filter_keeps(fresh: Service) -> None:
+    who = unique("visitor")
+    await fresh.tell(
+        touch(who, "2018-03-02T10:00:00Z", channel="email"),
+        order(who, "2018-03-03T10:00:00Z"),
+        order(unique("stranger"), "2018-03-03T10:00:00Z"),
+    )
+    asked = {"filter_channel": "email", "intervals": "true", **in_year(2018)}
+    answer = await fresh.ask("/v1/attribution", **asked)
+    assert answer["rows"][0]["share"] == 1
+    assert answer["rows"][0]["interval"]["share"] == [1, 1]

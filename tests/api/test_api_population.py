@@ -182,3 +182,39 @@ async def test_excluded_touchpoints_are_in_nobodys_journey(shop: Service) -> Non
     assert published.status_code == 200, published.text
     answer = await shop.ask("/v1/attribution", model="markov", **MARCH)
     assert by_channel(answer) == {"paid_search": (0.75, 75), "email": (0.25, 25)}
+
+
+async def test_models_asked_for_together_are_those_asked_for_alone(shop: Service) -> None:
+    """What differs is only the transform, or only how many steps are kept."""
+    models = ("markov", "markov:transform=remove_if_not_all(paid_search)", "markov:max_steps=1")
+    together = await shop.ask("/v1/attribution", model=",".join(models), **MARCH)
+    found = [
+        {
+            row["channel"]: row["models"][name]["value"]
+            for row in together["rows"]
+            if row["models"][name]["value"]
+        }
+        for name in models
+    ]
+    assert found == [{"paid_search": 66.67, "email": 33.33}, {"email": 100}, {"paid_search": 100}]
+
+
+async def test_another_who_did_the_same_and_did_not_buy_changes_the_fit(shop: Service) -> None:
+    asked = {"model": "markov", **MARCH}
+    rates = []
+    for told in ((), (touch("p9", day(9), channel="email"),)):
+        if told:
+            await shop.tell(*told)
+        answer = await shop.ask("/v1/conversions/won:order:P1/explain", **asked)
+        rates.append(answer["models"][0]["population"]["conversion_rate"])
+    assert rates == [0.333333333, 0.25]
+
+
+async def test_by_touch_who_buys_after_the_period_is_not_among_the_others(shop: Service) -> None:
+    """Unless so late that no touchpoint of the period is in the lookback."""
+    await shop.tell(order("p2", day(20), "100.00", id="P2"))
+    asked = {"from": "2026-03-01", "to": "2026-03-03", "basis": "touch", "model": "markov"}
+    asked["lookback"] = "10d"
+    answer = await shop.ask("/v1/conversions/won:order:P1/explain", **asked)
+    population = answer["models"][0]["population"]
+    assert (population["converting_journeys"], population["other_journeys"]) == (1, 2)
