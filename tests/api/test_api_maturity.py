@@ -6,14 +6,15 @@ from typing import Any
 import pytest
 from scipy.stats import nbinom
 
-from tests.api.harness import Json, Service, by, lead, order, running, touch, unique
+from tests.api.harness import Json, Service, by, event, lead, order, running, touch, unique
+from tests.api.test_api_configuration import draft, publish
 
 pytestmark = pytest.mark.anyio
 MARCH = {"from_": "2026-03-01", "to": "2026-04-01", "model": "linear"}
 
 
-def bought(touched: str, at: str, via: str = "google/cpc") -> list[Json]:
-    who = unique("buyer")
+def bought(touched: str, at: str, via: str = "google/cpc", who: str | None = None) -> list[Json]:
+    who = who or unique("buyer")
     return [touch(who, touched, via), order(who, at)]
 
 
@@ -133,6 +134,35 @@ async def test_a_channel_with_conversions_enough_has_its_own_lags(fresh: Service
     whole = await fresh.ask("/v1/maturity", **MARCH, group_by="content")
     assert whole["rows"][0]["lags"] == "mixed"
     assert whole["rows"][0]["maturity"] == round(100.5 / 201, 6)
+
+
+async def test_lags_of_a_company_are_those_of_its_people(fresh: Service) -> None:
+    """In twelve companies one reads a letter nine days before his colleague clicks and buys."""
+    told = []
+    for _ in range(12):
+        first, second = unique("reader"), unique("buyer")
+        account = {"id": unique("company")}
+        told += [
+            event("group", "2026-02-01T10:00:00Z", who, account=account) for who in (first, second)
+        ]
+        told.append(touch(first, "2026-02-01T12:00:00Z", "letters/email"))
+        told += bought("2026-02-10T12:00:00Z", "2026-02-11T12:00:00Z", who=second)
+    await fresh.tell(*told, touch("somebody", "2026-03-31T12:00:00Z", "google/cpc"))
+    days = []
+    for scope in ("person", "account"):
+        answer = await fresh.ask("/v1/maturity", **MARCH | {"model": "first_touch"}, scope=scope)
+        days.append(by(answer["lags"], "stage")["won"]["days"]["p50"])
+    assert days == [1, 10]
+
+
+async def test_excluded_touches_are_not_what_was_put_in(fresh: Service) -> None:
+    await fresh.tell(*world())
+    await fresh.tell(*(touch(unique("t"), "2026-03-31T11:59:00Z", "shop/sms") for _ in range(4)))
+    before = await fresh.ask("/v1/maturity", **MARCH, every="month", group_by="medium")
+    await draft(fresh, exclusions=[{"match": {"medium": "sms"}}])
+    await publish(fresh)
+    after = await fresh.ask("/v1/maturity", **MARCH, every="month", group_by="medium")
+    assert before["totals"]["maturity"] < after["totals"]["maturity"] == 0.375
 
 
 async def test_without_spend_touchpoints_are_what_was_put_in(fresh: Service) -> None:
