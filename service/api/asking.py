@@ -117,7 +117,8 @@ async def known_names(request: Request) -> dict[str, str]:
     given = request.query_params.multi_items()
     described = (request.scope["route"].openapi_extra or {}).get("parameters", [])
     own = {parameter["name"]: parameter["schema"] for parameter in described}
-    known = KNOWN | own.keys() - {"filter"}
+    # What knows no earlier moment must not answer with what came later.
+    known = KNOWN - {"as_of"} | own.keys() - {"filter"}
     filters = own.get("filter", {}).get("properties", {})
     for name, _ in given:
         if name.startswith("filter["):

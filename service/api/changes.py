@@ -62,7 +62,8 @@ def get_changes(request: Request, caller: Reader, known: KnownNames, parts: Need
     """The difference of each row by cause, in a fixed order; the causes add up to the difference
     exactly. What two causes do together belongs to the later of them. Of several models the first
     is used. Model and lookback, where not given, are the usual ones of each moment."""
-    _refuse_one_moment(known)
+    if "as_of" in known:
+        raise Refusal("unknown_parameter", "as_of", "here it is from_as_of and to_as_of")
     name = known.get("report", "roi")
     if name not in MEASURES:
         raise Refusal("unknown_value", "report", f"report is one of {', '.join(MEASURES)}")
@@ -96,7 +97,6 @@ def get_changed_facts(
 ) -> Response:
     """Facts between two moments that stand for one cause, in the order of their arrival; their
     content is shown to keys with scope `people`. Of `configuration`: the versions written."""
-    _refuse_one_moment(known)
     cause = known.get("cause", "")
     if cause not in CAUSES:
         raise Refusal("unknown_value", "cause", f"cause is one of {', '.join(CAUSES)}")
@@ -118,11 +118,6 @@ def get_changed_facts(
         "to": {"watermark": between.later.watermark},
     }
     return respond(request, answer, item_rows, "json")
-
-
-def _refuse_one_moment(known: KnownNames) -> None:
-    if "as_of" in known:
-        raise Refusal("unknown_parameter", "as_of", "here it is from_as_of and to_as_of")
 
 
 def _moments(known: KnownNames, parts: Parts) -> tuple[AsOf, AsOf | None]:

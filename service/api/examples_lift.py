@@ -88,6 +88,7 @@ INCREMENTAL: Any = {
             "from": "2026-03-01",
             "to": "2026-03-15",
             "measure": "conversions",
+            "currency": None,
             "estimate": 40,
             "standard_error": 12,
             "method": "user_holdout",

@@ -96,6 +96,7 @@ def _told(test: Test, found: Evidence | None, reason: str | None) -> Test:
         "from": test["from"],
         "to": test["to"],
         "measure": "revenue" if test["incremental_revenue"] is not None else "conversions",
+        "currency": test["currency"],
         "estimate": test["incremental_revenue"]
         if test["incremental_revenue"] is not None
         else test["incremental_conversions"],

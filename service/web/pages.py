@@ -62,6 +62,12 @@ def web_link(address: str | None) -> str | None:
     return address if parts.scheme in ("http", "https") and parts.hostname else None
 
 
+def moment_field(text: str) -> str:
+    """The type of a field that shows a moment of the address: one for local moments shows no other."""
+    local = re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?", text)
+    return "datetime-local" if local or not text else "text"
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -73,6 +79,7 @@ def _environment() -> Environment:
     environment.globals.update(
         asset=asset, words=words, charts=charts, json_island=json_island, web_link=web_link
     )
+    environment.filters["moment_field"] = moment_field
     environment.filters["segment"] = lambda text: quote(str(text), safe="")
     environment.filters["span"] = lambda days: timedelta(days=float(days))
     return environment

@@ -1,13 +1,14 @@
 """Why a report is not what it was: the difference by cause, and the facts behind each cause."""
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from service.kit.errors import Refusal
+from service.ledger.read import received_by_seq
 from service.reports.changes import CAUSES, MEASURES, facts_page, split
 from service.reports.configuration import Edition
 from service.reports.moments import AsOf, settings_between
@@ -112,16 +113,29 @@ def show_card(request: Request) -> Response:
 
 def since_of(request: Request, asked: Asked, formatter: Formatter) -> Since:
     """The moment of the address, else the end of the last visit, else a week ago."""
-    text = asked.state.since
-    visit = None if text else last_visit(request)
+    text, visited = asked.state.since, False
     if not text:
-        at = (visit or asked.parts.clock() - USUAL_AGE).astimezone(asked.zone)
-        text = at.replace(tzinfo=None).isoformat(timespec="minutes")
+        at, visited = _usual_moment(request, asked)
+        local = at.astimezone(asked.zone).replace(tzinfo=None)
+        text = local.isoformat(timespec="minutes")
     # What the text says, not a second more: the links ask for the numbers that stand here.
     moment = asked.moment("since", text)
     assert moment is not None
     said = asked.moment_words(text, formatter)
-    return Since(text, moment, f"your last visit, {said}" if visit else said)
+    return Since(text, moment, f"your last visit, {said}" if visited else said)
+
+
+def _usual_moment(request: Request, asked: Asked) -> tuple[datetime, bool]:
+    """And whether it is the last visit's end; a week before the second moment where neither that
+    nor a week ago lies before it."""
+    visit = last_visit(request)
+    at = visit or asked.parts.clock() - USUAL_AGE
+    until = asked.moment("as_of", asked.state.as_of)
+    if isinstance(until, int):
+        until = received_by_seq(asked.parts.engine, until)
+    if until is not None and until < at:
+        return until - USUAL_AGE, False
+    return at, visit is not None
 
 
 def _changes(asked: Asked, since: AsOf) -> tuple[Report, AsOf | None]:
@@ -136,7 +150,13 @@ def _changes(asked: Asked, since: AsOf) -> tuple[Report, AsOf | None]:
     def under(_: Edition) -> Question:
         return question
 
-    steps = asked.parts.desk.changes(REPORT, since, until, under)
+    try:
+        steps = asked.parts.desk.changes(REPORT, since, until, under)
+    except Refusal as refusal:
+        if refusal.field != "to_as_of":
+            raise
+        detail = "the first moment must not lie after the second"
+        raise Refusal(refusal.code, "since", detail) from None
     return split(steps, measure), until
 
 

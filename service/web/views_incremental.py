@@ -1,6 +1,7 @@
 """What would not have happened without each channel, beside what is attributed and what tests found."""
 
 from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -9,7 +10,7 @@ from starlette.responses import Response
 
 from service.reports.incremental import read_spec
 from service.web.asking import Asked
-from service.web.format import Formatter
+from service.web.format import Formatter, Number
 from service.web.pages import formatter_of, render
 
 INCREMENTAL = "/compare/incremental"
@@ -47,8 +48,15 @@ def between(cell: dict[str, Any], formatter: Formatter) -> str:
 
 def told_test(test: dict[str, Any], formatter: Formatter) -> dict[str, Any]:
     """A lift test as the page tells of it."""
-    show = formatter.money if test["measure"] == "revenue" else formatter.count
+    first, past = (date.fromisoformat(test[edge]) for edge in ("from", "to"))
+
+    def show(number: Number | None) -> str:
+        if test["measure"] == "revenue":
+            return formatter.money(number, test["currency"])
+        return formatter.count(number)
+
     return test | {
+        "days": formatter.days(first, past - timedelta(days=1)),
         "found": f"{show(test['estimate'])} ± {show(test['standard_error'])}",
         "expected": show(test["model"]),
     }

@@ -106,6 +106,7 @@ async def test_a_test_that_does_not_fit_is_said_so(fresh: Service) -> None:
         ("a", False), ("b", False), ("c", False), ("d", True),
     ]  # fmt: skip
     assert all(t["reason"] for t in answer["lift_tests"][:3])
+    assert [t["currency"] for t in answer["lift_tests"]] == [None, "USD", None, "EUR"]
     ads = by(answer["rows"], "channel")["paid_search"]
     assert ads["calibrated"]["value"] == pytest.approx(400, abs=0.02)
 

@@ -290,3 +290,12 @@ async def test_the_good_rows_come_out_in_reports(fresh: Service) -> None:
     assert answer["totals"] == {"conversions": 2, "value": 179.5}
     outcomes = by((await fresh.ask("/v1/sources"))["items"], "name")["website"]["outcomes"]
     assert outcomes == {"accepted": 3, "bad_amount": 1, "missing_field": 1}
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/people/p_1", "/v1/lift-tests", "/v1/models", "/v1/configuration", "/v1/sources"]
+)
+async def test_what_knows_no_earlier_moment_says_so(service: Service, path: str) -> None:
+    answer = await service.get(path, as_of=1)
+    assert (answer.status_code, answer.json()["code"]) == (422, "unknown_parameter")
+    assert answer.json()["field"] == "as_of"

@@ -2,6 +2,22 @@
 
 from typing import Any
 
+LIFT_TEST = {
+    "id": "spring-holdout",
+    "version": 1,
+    "channel": "paid_search",
+    "from": "2026-11-01",
+    "to": "2026-11-08",
+    "measure": "conversions",
+    "currency": None,
+    "estimate": 4,
+    "standard_error": 1.5,
+    "method": "user_holdout",
+    "model": 8,
+    "used": True,
+    "reason": None,
+}
+
 
 def compared(row: list[str], factor: float, whole: float) -> dict[str, Any]:
     """One cell of a comparison: a tenth more or less; no cost and no return without spend."""
@@ -79,20 +95,6 @@ def brought(channels: dict[str, list[str]], tested: bool) -> dict[str, Any]:
                 "calibrated": quarter | {"factor": 0.5} if tested and place == 0 else None,
             }
         )
-    test = {
-        "id": "spring-holdout",
-        "version": 1,
-        "channel": "paid_search",
-        "from": "2026-11-01",
-        "to": "2026-11-08",
-        "measure": "conversions",
-        "estimate": 4,
-        "standard_error": 1.5,
-        "method": "user_holdout",
-        "model": 8,
-        "used": True,
-        "reason": None,
-    }
     return {
         "rows": rows,
         "baseline": {
@@ -104,6 +106,6 @@ def brought(channels: dict[str, list[str]], tested: bool) -> dict[str, Any]:
         },
         "unattributed": {"conversions": 2, "value": 7200},
         "totals": {"conversions": 62, "value": 254961.5, "spend": 34565.2},
-        "lift_tests": [test] if tested else [],
+        "lift_tests": [LIFT_TEST] if tested else [],
         "warnings": ["Exposure was not assigned at random."],
     }

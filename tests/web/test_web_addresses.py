@@ -126,3 +126,26 @@ async def test_a_download_is_under_the_model_of_the_page(
     (address,) = links(page.text, "/v1/")
     told = await service.client.get(address, headers=service.bearer("read"))
     assert told.status_code == 200, told.text
+
+
+@pytest.mark.parametrize(
+    ("moment", "kind"),
+    [
+        ("2026-03-30T12:00", "datetime-local"),
+        ("2026-03-30T12:00:30", "datetime-local"),
+        ("2026-03-30T12:00:00Z", "text"),
+        ("2026-03-30", "text"),
+        ("2", "text"),
+    ],
+)
+async def test_a_moment_of_the_address_stays_when_a_form_is_sent(
+    reading: httpx.AsyncClient, moment: str, kind: str
+) -> None:
+    """A browser shows no moment with an offset, or without a time, in a field for local ones: it
+    would be sent empty."""
+    for name, path in (("as_of", "/"), ("since", "/changes")):
+        page = (await reading.get(path, params={name: moment})).text
+        field = re.search(rf'<input [^>]*id="{name}" name="{name}" value="([^"]*)"[^>]*>', page)
+        assert field is not None
+        assert f'type="{kind}"' in field[0]
+        assert unescape(field[1]) == moment

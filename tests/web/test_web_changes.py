@@ -181,3 +181,24 @@ async def test_strangers_see_no_changes(stranger: httpx.AsyncClient, desk: FakeD
     for address in ("/changes", "/changes/card"):
         assert (await stranger.get(address)).status_code == 401
     assert desk.asked == []
+
+
+@pytest.mark.parametrize("by", ["moment", "watermark"])
+async def test_of_a_report_as_it_was_the_week_before_is_told(service: Service, by: str) -> None:
+    """The page that the menu leads to, long after the moment that is shown."""
+    then = await grow(service)
+    as_of = then if by == "watermark" else service.clock.now.isoformat()
+    service.clock.now += timedelta(days=40)
+    async with sign_in(service, False) as reading:
+        response = await reading.get(f"/changes?{MARCH}&{urlencode({'as_of': as_of})}")
+    assert response.status_code == 200
+    assert "from 24 Mar 2026" in text_of(response.text)
+
+
+async def test_moments_in_the_wrong_order_are_explained(
+    service: Service, reading: httpx.AsyncClient
+) -> None:
+    then = await grow(service)
+    response = await reading.get(f"/changes?{MARCH}&since={then + 1}&as_of={then}")
+    assert response.status_code == 422
+    assert "the first moment must not lie after the second" in text_of(response.text)

@@ -2,11 +2,15 @@
 
 import re
 from html import unescape
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 
+from service.web.format import Formatter
+from service.web.views_incremental import told_test
 from tests.web.fake_desk import FakeDesk
+from tests.web.fake_parts import LIFT_TEST
 
 pytestmark = pytest.mark.anyio
 PAGE = "/compare/incremental"
@@ -32,7 +36,7 @@ async def test_calibrated_stands_beside_what_is_not(reader: httpx.AsyncClient) -
 async def test_a_lift_test_is_told_with_what_the_model_said(reader: httpx.AsyncClient) -> None:
     page = (await reader.get(PAGE)).text
     assert row(page, "spring-holdout") == (
-        "spring-holdout Paid search 2026-11-01 to 2026-11-08 User holdout 4 ± 1.5 8 yes"
+        "spring-holdout Paid search 1 – 7 Nov 2026 User holdout 4 ± 1.5 8 yes"
     )
 
 
@@ -58,3 +62,15 @@ async def test_the_comparison_loads_it_for_the_same_question(reader: httpx.Async
 async def test_strangers_see_nothing_of_it(stranger: httpx.AsyncClient, desk: FakeDesk) -> None:
     assert (await stranger.get(PAGE)).status_code == 401
     assert desk.asked == []
+
+
+def test_money_is_in_the_currency_of_the_test() -> None:
+    measured = {
+        **LIFT_TEST,
+        "measure": "revenue",
+        "currency": "USD",
+        "estimate": 400,
+        "model": None,
+    }
+    told = told_test(measured, Formatter("EUR", ZoneInfo("UTC")))
+    assert (told["found"], told["expected"]) == ("US$400.00 ± US$1.50", "–")
