@@ -14,11 +14,12 @@ from service.reports.configuration import PRESET, Edition
 from service.reports.question import Question, as_of_from, as_value
 from service.web import words
 from service.web.format import Formatter
-from service.web.parts import Parts, Report, parts_of, usual_of, zone_of
+from service.web.parts import Parts, Report, parts_of, zone_of
 from service.web.state import (
     COMPARES,
     PERIODS,
     State,
+    Usual,
     moment_text,
     question_params,
     today_in,
@@ -33,7 +34,7 @@ class Asked:
     """One reader's question, before it is put to the desk; days are inclusive.
 
     Attributes:
-        edition: the published configuration, whose model and lookback are the usual ones.
+        edition: the published configuration, whose presets can be chosen.
         days_before: the days compared with; None when nothing is or can be compared.
         begins: the first day with data, where it is the reason for not comparing: against days
             without data everything would seem to have grown.
@@ -56,9 +57,9 @@ class Asked:
         """
         parts = parts_of(request)
         query = request.query_params
-        edition = parts.desk.editions.current()
-        state = State.read(query, {"columns": query.getlist("columns")}, usual_of(edition))
         zone = zone_of(parts)
+        edition = parts.desk.editions.as_of(None)
+        state = State.read(query, {"columns": query.getlist("columns")}, usual_shown(parts, query))
         days = state.days(today_in(zone, parts.clock()))
         before = state.before(*days)
         begins = _first_day(parts, zone) if before else None
@@ -85,12 +86,20 @@ class Asked:
         if self.days_before is None:
             return None
         params = question_params(self.state, self.days_before, self.zone, **extra)
-        return self._ask(params, where)
+        return self._ask(self.edition.settle(params), where)
+
+    def question_under(self, edition: Edition, **extra: str) -> Question:
+        """The question for the chosen days; where the reader chose no model and no lookback, those
+        that were usual under the edition."""
+        params = self.params(**extra)
+        for name in ("model", "lookback"):
+            if getattr(self.state, name) == getattr(self.state.usual, name):
+                del params[name]
+        return self._ask(edition.settle(params), NOWHERE)
 
     def _ask(self, params: dict[str, str], where: Where) -> Question:
-        settled = self.edition.settle(params)
         question = Question.from_params(
-            settled, self.parts.settings.currency, self.zone, self.parts.clock()
+            params, self.parts.settings.currency, self.zone, self.parts.clock()
         )
         # Not by way of the query, where a comma inside a campaign's name would make it two.
         filters = tuple(sorted((name, (value,)) for name, value in where.items()))
@@ -114,7 +123,7 @@ class Asked:
         return {
             "periods": PERIODS,
             "compares": COMPARES,
-            "models": _models(self.parts.desk.models(), self.edition, state.model),
+            "models": _models(self.parts.desk.models(), self.edition, state),
             "stages": {key: words.stage(key) for key in words.STAGES if key != "visit"},
             "lookbacks": _with(_with(words.LOOKBACKS, state.usual.lookback), state.lookback),
             "bases": words.BASES,
@@ -132,7 +141,7 @@ class Asked:
 
     def moment(self, name: str, text: str) -> int | datetime | None:
         """A watermark or a moment from the address; None without one. Raises: Refusal."""
-        return as_of_from(moment_text(name, text, self.zone) if text else None, name)
+        return _moment(name, text, self.zone)
 
     def moment_words(self, text: str, formatter: Formatter) -> str:
         """A moment, or a state of the ledger, as people say it; "" without one."""
@@ -155,6 +164,21 @@ class Asked:
         }
 
 
+def usual_shown(parts: Parts, query: Mapping[str, str]) -> Usual:
+    """What was usual at the moment that an address asks for; of a preset of then the model that it
+    stood for. Raises: Refusal."""
+    moment = _moment("as_of", query.get("as_of", "").strip(), zone_of(parts))
+    edition = parts.desk.editions.as_of(moment)
+    if moment is None:
+        return Usual(edition.configuration.default_model, edition.configuration.lookback)
+    settled = edition.settle({})
+    return Usual(settled["model"], settled["lookback"])
+
+
+def _moment(name: str, text: str, zone: ZoneInfo) -> int | datetime | None:
+    return as_of_from(moment_text(name, text, zone) if text else None, name)
+
+
 def filters_of(where: Where) -> dict[str, str]:
     """The read API's query for the one value that each named dimension must have."""
     return {f"filter[{name}]": as_value(value) for name, value in where.items()}
@@ -165,14 +189,15 @@ def _first_day(parts: Parts, zone: ZoneInfo) -> date | None:
     return datetime.fromisoformat(first_at).astimezone(zone).date() if first_at else None
 
 
-def _models(known: list[Report], edition: Edition, current: str) -> dict[str, str]:
+def _models(known: list[Report], edition: Edition, state: State) -> dict[str, str]:
     """The presets of the configuration, then the models that share out a conversion and need no
     parameters to do so; the usual one and the current one where they are none of them."""
     names = [item["name"] for item in known if item["kind"] != "participation"]
     presets = [PRESET + name for name in sorted(edition.configuration.model_presets)]
     choices = {name: words.model(name) for name in (*presets, *names) if name != "custom"}
-    usual = edition.configuration.default_model
-    return _with(_with(choices, usual, words.model(usual)), current, words.model(current))
+    for name in (state.usual.model, state.model):
+        choices = _with(choices, name, words.model(name))
+    return choices
 
 
 def _with(choices: dict[str, str], current: str, label: str = "") -> dict[str, str]:

@@ -21,9 +21,10 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from service.kit.errors import Forbidden, Refusal, ThroughlineError, Unauthenticated, Unavailable
 from service.kit.log import log
 from service.web import charts, words
+from service.web.asking import usual_shown
 from service.web.assets import asset
 from service.web.format import Formatter
-from service.web.parts import parts_of, usual_of
+from service.web.parts import parts_of
 from service.web.session import session_of
 from service.web.state import State, defaults_under
 
@@ -199,7 +200,10 @@ def _shorter_address(request: Request) -> str | None:
     query = request.query_params
     if request.method != "GET" or "hx-boosted" in request.headers or not query:
         return None
-    usual = usual_of(parts_of(request).desk.editions.current())
+    try:
+        usual = usual_shown(parts_of(request), query)
+    except Refusal:
+        return None  # the page itself says what is wrong
     if not any(query.get(name) == default for name, default in defaults_under(usual).items()):
         return None
     try:

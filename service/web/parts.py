@@ -17,14 +17,13 @@ from service.reports.configuration import Edition
 from service.reports.moments import AsOf, Between
 from service.reports.question import Question
 from service.web.session import SignIn
-from service.web.state import Usual
 
 Report = dict[str, Any]
 
 
 class Editions(Protocol):
-    def current(self) -> Edition:
-        """The published configuration."""
+    def as_of(self, moment: int | datetime | None) -> Edition:
+        """The published configuration of a moment; None is now."""
         ...
 
 
@@ -117,11 +116,6 @@ def parts_of(request: Request) -> Parts:
     """The parts the application was put together from."""
     parts: Parts = request.app.state.parts
     return parts
-
-
-def usual_of(edition: Edition) -> Usual:
-    """What its readers ask for where they choose nothing."""
-    return Usual(edition.configuration.default_model, edition.configuration.lookback)
 
 
 def zone_of(parts: Parts) -> ZoneInfo:

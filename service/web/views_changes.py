@@ -145,10 +145,9 @@ def _changes(asked: Asked, since: AsOf) -> tuple[Report, AsOf | None]:
         known = ", ".join(MEASURES[REPORT])
         raise Refusal("unknown_value", "measure", f"measure is one of {known}")
     until = asked.moment("as_of", asked.state.as_of)
-    question = replace(asked.question(group_by="channel"), as_of=None)
 
-    def under(_: Edition) -> Question:
-        return question
+    def under(edition: Edition) -> Question:
+        return replace(asked.question_under(edition, group_by="channel"), as_of=None)
 
     try:
         steps = asked.parts.desk.changes(REPORT, since, until, under)

@@ -89,6 +89,7 @@ class FakeDesk:
     refused: list[dict[str, Any]] = field(default_factory=list)
     lift_tests: bool = True
     edition: Edition = BUILT_IN
+    edition_then: Edition = BUILT_IN
     dropped: str | None = None
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
@@ -96,8 +97,8 @@ class FakeDesk:
     def editions(self) -> "FakeDesk":
         return self
 
-    def current(self) -> Edition:
-        return self.edition
+    def as_of(self, moment: Any) -> Edition:
+        return self.edition if moment is None else self.edition_then
 
     @staticmethod
     def some_conversions() -> list[dict[str, Any]]:

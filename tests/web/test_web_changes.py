@@ -12,6 +12,7 @@ import pytest
 
 from tests.api.harness import Service, order, running, touch
 from tests.api.test_api_campaigns import rule
+from tests.api.test_api_configuration import draft, publish
 from tests.web.conftest import Clock
 from tests.web.fake_desk import FakeDesk
 from tests.web.test_web_sources import sign_in
@@ -107,6 +108,27 @@ async def test_configuration_lists_its_versions(
     assert "1 version of configuration" in cause(page, "Configuration")
     table = text_of(page.split('id="facts"')[1].split("</table>")[0])
     assert re.search(r"Campaigns 1 31 Mar 2026, \d\d:00", table)
+
+
+async def test_another_usual_model_is_a_cause(service: Service, reading: httpx.AsyncClient) -> None:
+    """Who chooses no model is shown what the page showed then, and shows now."""
+    await service.tell(
+        touch("a-1", "2026-03-05T10:00:00Z", "google/cpc"),
+        touch("a-1", "2026-03-06T10:00:00Z", "news/email"),
+        order("a-1", "2026-03-07T10:00:00Z", "100.00", id="O1"),
+    )
+    await service.ask("/v1/roi")
+    then = service.clock.now.isoformat()
+    service.clock.now += timedelta(hours=1)
+    await draft(service, default_model="last_touch")
+    await publish(service)
+    march = MARCH.removesuffix("&model=linear")
+    page = text_of((await reading.get(f"/changes?{march}&{urlencode({'since': then})}")).text)
+    assert "Email €50.00 +€50.00 €100.00" in page
+    assert "Paid search €50.00 \u2212€50.00 €0.00" in page
+    chosen = text_of((await reading.get(f"/changes?{MARCH}&{urlencode({'since': then})}")).text)
+    assert "is what it was: €100.00" in chosen
+    assert "1 version of configuration" in chosen
 
 
 async def test_the_overview_shows_what_was_shown(

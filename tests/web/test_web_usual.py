@@ -50,6 +50,18 @@ async def test_an_address_that_says_nothing_asks_the_usual_question(
     assert "lookback=" not in drill[1]
 
 
+async def test_a_report_as_it_was_is_the_usual_one_of_then(
+    reader: httpx.AsyncClient, desk: Any
+) -> None:
+    desk.edition_then = Edition(1, Configuration(default_model="linear", lookback="30d"))
+    page = (await reader.get("/?as_of=7")).text
+    (_, asked), *_ = desk.asked
+    assert (asked["model"], asked["lookback"], asked["as_of"]) == ("linear", "30d", "7")
+    assert (chosen(page, "model"), chosen(page, "lookback")) == ("linear", "30d")
+    answer = await reader.get("/?as_of=7&model=linear&lookback=30d")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/?as_of=7")
+
+
 async def test_presets_and_the_usual_lookback_are_offered(reader: httpx.AsyncClient) -> None:
     page = (await reader.get("/?model=linear&lookback=30d")).text
     assert options(page, "model")[:2] == ["@house", "first_touch"]
