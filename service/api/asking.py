@@ -16,6 +16,11 @@ _NUMBER = {"type": "integer", "minimum": 0}
 Described = tuple[str, Any, dict[str, Any]]
 """Of a parameter: what it means, an example, its schema."""
 
+INCLUDE: Described = (
+    "`bots`: robots and spam count like everybody.",
+    "bots",
+    {"type": "string", "enum": ["bots"]},
+)
 _COMMON: dict[str, Described] = {
     "from": (
         "First day, or instant, of the period; default 90 days before `to`.",
@@ -55,11 +60,7 @@ _COMMON: dict[str, Described] = {
         {"type": "string", "enum": list(SCOPES)},
     ),
     "group_by": (f"Comma list of {', '.join(GROUPS)}.", "channel", {"type": "string"}),
-    "include": (
-        "`bots`: robots and spam count like everybody.",
-        "bots",
-        {"type": "string", "enum": ["bots"]},
-    ),
+    "include": INCLUDE,
     "as_of": (
         "Answer as of an earlier watermark or instant.",
         123,

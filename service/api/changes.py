@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from service.api import examples_changes as examples
 from service.api.asking import (
+    INCLUDE,
     LIMIT,
     Described,
     KnownNames,
@@ -87,6 +88,7 @@ def get_changes(request: Request, caller: Reader, known: KnownNames, parts: Need
         cause=("Which cause.", "late_facts", {"type": "string", "enum": list(CAUSES)}),
         limit=LIMIT,
         cursor=("The `next` of the page before.", "100", {"type": "string"}),
+        include=INCLUDE,
     ),
     responses=described(
         examples.FACTS, *READING, 404, s404="not_yet", schema=examples.facts_schema()
@@ -101,7 +103,8 @@ def get_changed_facts(
     if cause not in CAUSES:
         raise Refusal("unknown_value", "cause", f"cause is one of {', '.join(CAUSES)}")
     wait_for(known.get("min_watermark"), parts)
-    between, causes = parts.desk.changed_facts(*_moments(known, parts))
+    with_bots = Question.with_bots_in(known)
+    between, causes = parts.desk.changed_facts(*_moments(known, parts), with_bots)
     items: list[dict[str, Any]]
     if cause == "configuration":
         items, following = settings_between(between), None

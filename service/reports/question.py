@@ -88,8 +88,13 @@ class Question:
             group_by=_groups(params.get("group_by", "channel")),
             filters=filters,
             as_of=as_of_from(params.get("as_of")),
-            with_bots=_one_of(params, "include", INCLUDES, "") == "bots",
+            with_bots=cls.with_bots_in(params),
         )
+
+    @staticmethod
+    def with_bots_in(params: Mapping[str, str]) -> bool:
+        """Whether robots are asked for. Raises Refusal."""
+        return _one_of(params, "include", INCLUDES, "") == "bots"
 
     @staticmethod
     def as_of_in(params: Mapping[str, str]) -> int | datetime | None:

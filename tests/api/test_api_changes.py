@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from service.reports import desk, fits
-from tests.api.harness import Service, by, order, touch
+from tests.api.harness import Json, Service, by, order, page, touch
 from tests.api.test_api_campaigns import line, roi, rule
 from tests.api.test_api_configuration import draft, publish, world
 
@@ -205,6 +205,30 @@ async def test_the_facts_of_a_cause_wait_for_a_receipt(fresh: Service) -> None:
     await fresh.tell(order("a-1", "2026-03-31T12:30:00Z", "7.00"))
     found = await fresh.ask("/v1/changes/facts", from_as_of=then, cause="new_facts")
     assert [item["seq"] for item in found["items"]] == [fresh.watermark]
+
+
+@pytest.mark.parametrize("include", [{}, {"include": "bots"}], ids=["people", "robots too"])
+async def test_as_many_facts_are_told_as_are_counted(fresh: Service, include: Json) -> None:
+    """A robot's visit that becomes known late is a fact between the moments, whoever counts."""
+    await fresh.tell(order("a-1", "2026-03-06T10:00:00Z", "100.00"))
+    then = (await fresh.ask("/v1/roi"))["meta"]["watermark"]
+    fresh.clock.now += timedelta(hours=1)
+    visit = page("r-1", "2026-03-31T11:00:00Z", "https://site.example/")
+    await fresh.tell(
+        visit | {"context": {"user_agent": "Googlebot/2.1"}}, touch("a-1", "2026-03-05T10:00:00Z")
+    )
+    asked = {"from_as_of": then, **include}
+    counted = (await fresh.ask("/v1/changes", **asked, **MARCH))["causes"]
+    told = {
+        cause["cause"]: len(
+            (await fresh.ask("/v1/changes/facts", **asked, cause=cause["cause"]))["items"]
+        )
+        for cause in counted
+    }
+    assert told == {cause["cause"]: cause["facts"]["count"] for cause in counted}
+    assert sum(told.values()) == 2
+    refused = await fresh.get("/v1/changes/facts", include="birds", cause="new_facts")
+    assert (refused.status_code, refused.json()["field"]) == (422, "include")
 
 
 @pytest.mark.parametrize("path", ["/v1/changes", "/v1/changes/facts"])
