@@ -21,7 +21,7 @@ INCLUDE: Described = (
     "bots",
     {"type": "string", "enum": ["bots"]},
 )
-_COMMON: dict[str, Described] = {
+COMMON: dict[str, Described] = {
     "from": (
         "First day, or instant, of the period; default 90 days before `to`.",
         "2026-03-01",
@@ -78,9 +78,7 @@ LIMIT: Described = (
 def parameters(*names: str, filters: tuple[str, ...] = (), **more: Described) -> dict[str, Any]:
     """`openapi_extra` with query parameters: these of the common ones (default: all), `filter[…]`
     of these dimensions, and some of the operation's own. What is not described here is refused."""
-    described = [
-        _query(name, *said) for name, said in _COMMON.items() if not names or name in names
-    ]
+    described = [_query(name, *said) for name, said in COMMON.items() if not names or name in names]
     if filters:
         values = {name: {"type": "string"} for name in filters}
         schema = {"type": "object", "properties": values, "additionalProperties": False}

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from service.api import examples_changes as examples
 from service.api.asking import (
+    COMMON,
     INCLUDE,
     LIMIT,
     Described,
@@ -49,6 +50,7 @@ MOMENTS: dict[str, Described] = {
     examples.CHANGES,
     flat_rows,
     FILTERS,
+    common=tuple(name for name in COMMON if name != "as_of"),
     report=("Which report.", "roi", {"type": "string", "enum": list(MEASURES)}),
     measure=(
         "Which figure of it; default the first: "
@@ -63,8 +65,6 @@ def get_changes(request: Request, caller: Reader, known: KnownNames, parts: Need
     """The difference of each row by cause, in a fixed order; the causes add up to the difference
     exactly. What two causes do together belongs to the later of them. Of several models the first
     is used. Model and lookback, where not given, are the usual ones of each moment."""
-    if "as_of" in known:
-        raise Refusal("unknown_parameter", "as_of", "here it is from_as_of and to_as_of")
     name = known.get("report", "roi")
     if name not in MEASURES:
         raise Refusal("unknown_value", "report", f"report is one of {', '.join(MEASURES)}")

@@ -74,14 +74,15 @@ def report(
     rows: Callable[[dict[str, Any]], Rows],
     filters: tuple[str, ...] = (),
     schema: Schema | None = None,
+    common: tuple[str, ...] = (),
     **more: Described,
 ) -> Callable[..., Any]:
     """Register a report at `path` and at `path.csv`, `.parquet`, `.arrow`.
 
-    Args: rows: of an answer, as a table; filters: dimensions it can be filtered by; more: its own
-    parameters.
+    Args: rows: of an answer, as a table; filters: dimensions it can be filtered by; common: which
+    of the common parameters it takes (default: all); more: its own ones.
     """
-    extra = parameters(filters=filters, **more)
+    extra = parameters(*common, filters=filters, **more)
     responses = described(example, *READING, 404, s404="not_yet", schema=schema)
     responses[200]["content"] |= tables_of(example, rows)
 
