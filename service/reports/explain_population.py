@@ -1,6 +1,7 @@
 """Why a touchpoint of this journey has its credit under a model that is fitted on all journeys."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from service.attribution.models import DEFINITIONS, ModelSpec
 from service.attribution.population import work_state
 from service.attribution.working import number
 from service.kit.money import count_to_number, to_number
-from service.reports.credited import MILLION, Allocation, counts
+from service.reports.credited import MILLION, Allocation, counts, exact_sums
 from service.reports.explain_words import Measure, over_touches
 from service.reports.population import (
     ExcerptAllocation,
@@ -71,9 +72,20 @@ class _Found:
 
     def journeys_of(self, state: int) -> Ints:
         """The converting journeys that the state took part in, each once, ascending."""
-        owner = self.whole.loaded.journeys.journey[self.touch_state == state]
-        each: Ints = owner[np.diff(owner, prepend=-1) > 0]
-        return each
+        if state not in self._journeys:
+            owner = self.whole.loaded.journeys.journey[self.touch_state == state]
+            self._journeys[state] = owner[np.diff(owner, prepend=-1) > 0]
+        return self._journeys[state]
+
+    @cached_property
+    def _journeys(self) -> dict[int, Ints]:
+        return {}
+
+    @cached_property
+    def by_state(self) -> Ints:
+        """int64[k], the credit of each state."""
+        count = int(self.touch_state.max(initial=-1)) + 1
+        return exact_sums(self.touch_state + 1, self.credit, count + 1)[1:]
 
     def carried(self, state: int) -> int:
         """What this journey carries of the state's credit."""
@@ -162,13 +174,12 @@ def _states_of_conversion(population: Population, place: int) -> list[int]:
 def _of_state(
     state: int, counted: _Found, valued: _Found | None, model: ModelSpec, currency: str
 ) -> dict[str, Any]:
-    mine = counted.touch_state == state
     value, carried = 0, 0
     details = dict(counted.fit.details)
     if valued is not None:
         of_value = valued.fit.details
         details |= {name: of_value[name] for name in of_value if name.startswith("value_")}
-        value, carried = int(valued.credit[mine].sum()), valued.carried(state)
+        value, carried = int(valued.by_state[state]), valued.carried(state)
     shares, positions = counted.fit.shares, _positions(counted.fit)
     return {
         "state": [label or "" for label in counted.labels(state)],
@@ -176,7 +187,7 @@ def _of_state(
         **{n: round(float(column[state]), 9) for n, column in details.items()},
         **({} if positions is None else {"positions": positions.get(state, [])}),
         "value": to_number(value, currency),
-        "conversions": count_to_number(int(counted.credit[mine].sum())),
+        "conversions": count_to_number(int(counted.by_state[state])),
         "journeys": len(counted.journeys_of(state)),
         "carried_value": to_number(carried, currency),
         "carried_conversions": count_to_number(counted.carried(state)),
@@ -213,7 +224,7 @@ def _over(found: _Found, state: int) -> str:
     start, end = steps.offsets[found.place : found.place + 2]
     visits = int((steps.codes[start:end] == state).sum())
     whole = int(found.credit.sum())
-    state_credit = int(found.credit[found.touch_state == state].sum())
+    state_credit = int(found.by_state[state])
     worth, all_worth = (
         abs(int(found.amounts[found.place])),
         int(np.abs(found.amounts[journeys]).sum()),
