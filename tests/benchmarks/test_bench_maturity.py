@@ -40,7 +40,7 @@ def milliseconds(mart: Mart, question: Question, book: LagBook | None) -> float:
     started = time.process_time()
     with mart.reading() as connection:
         prepare_factors(connection, question.currency, 7)
-        roi(connection, question, book)
+        roi(connection, question, book=book)
     return (time.process_time() - started) * 1000
 
 
