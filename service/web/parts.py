@@ -27,6 +27,14 @@ class Editions(Protocol):
         """The published configuration."""
         ...
 
+    def as_of(self, moment: AsOf | None) -> Edition:
+        """The one that was published at a moment."""
+        ...
+
+    def draft(self) -> Edition | None:
+        """What is drafted; None without a draft."""
+        ...
+
 
 class Desk(Protocol):
     """The reports as the dashboard asks for them; `service.reports.desk.ReportDesk` is one."""
@@ -78,6 +86,14 @@ class Desk(Protocol):
     def models(self) -> list[Report]: ...
 
     def status(self) -> Report: ...
+
+    def under(self, edition: Edition) -> "Desk":
+        """The same desk, but every answer is what it would be under this edition."""
+        ...
+
+    def forget(self) -> None:
+        """Look again at everything with the next question."""
+        ...
 
 
 class WebSettings(Protocol):
