@@ -60,6 +60,7 @@ def _page(request: Request, problem: ThroughlineError | None = None) -> Response
     draft = _draft(parts)
     items, following = _history(parts, state.cursor)
     done = request.query_params.get("done", "")
+    happened = done in DONE and (done == "discarded" or published["version"] > 0)
     return render(
         request,
         "configuration.html",
@@ -70,7 +71,7 @@ def _page(request: Request, problem: ThroughlineError | None = None) -> Response
         bar=asked.bar(formatter),
         admin=session is not None and session.admin,
         problem=problem,
-        done=done if done in DONE and problem is None else "",
+        done=done if happened and problem is None else "",
         rules=rules,
         figures=FIGURES,
         most=MOST_CHANGES,
