@@ -135,7 +135,10 @@ def _suit_many_threads() -> None:
 @app.command(name="sign-in")
 def sign_in_link(
     admin: Annotated[
-        bool, typer.Option(help="For an administrator, who may replay and dismiss refused items.")
+        bool,
+        typer.Option(
+            help="For an administrator, who may mend refused items and publish the rules of reports."
+        ),
     ] = False,
 ) -> None:
     """Print a new one-time sign-in link for the dashboard."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from service.kit.errors import NotFound, Refusal
@@ -46,6 +46,14 @@ REPORTS: dict[str, Callable[[ReportDesk, Question, Mapping[str, str]], Answer]] 
 }
 
 
+class Held(Protocol):
+    """What is published at a moment, and what is drafted; `service.reports.editions.Editions`."""
+
+    def as_of(self, moment: int | datetime | None) -> Edition: ...
+
+    def draft(self) -> Edition | None: ...
+
+
 def dry_run(
     desk: ReportDesk, params: Mapping[str, str], currency: str, zone: ZoneInfo, now: datetime
 ) -> Answer:
@@ -57,16 +65,35 @@ def dry_run(
     name = params.get("report", "roi")
     if name not in REPORTS:
         raise Refusal("unknown_value", "report", f"report is one of {', '.join(REPORTS)}")
-    if (draft := desk.editions.draft()) is None:
+    asked = {n: value for n, value in params.items() if n not in OWN}
+
+    def under(edition: Edition, question: Question) -> Answer:
+        return REPORTS[name](desk.under(edition), question, params)
+
+    return {"report": name, **under_both(desk.editions, asked, currency, zone, now, under)}
+
+
+def under_both(
+    held: Held,
+    params: Mapping[str, str],
+    currency: str,
+    zone: ZoneInfo,
+    now: datetime,
+    ask: Callable[[Edition, Question], Answer],
+) -> Answer:
+    """A question's answer under the published configuration and under the draft, compared; each has
+    its own usual model and lookback where `params` name none.
+
+    Raises: NotFound `no_draft`; Refusal for a question that cannot be under either.
+    """
+    if (draft := held.draft()) is None:
         raise NotFound("no_draft", "There is no draft; PUT one to /v1/configuration/draft.")
 
     def under(edition: Edition) -> Answer:
-        asked = {n: value for n, value in params.items() if n not in OWN}
-        question = Question.from_params(edition.settle(asked), currency, zone, now)
-        return REPORTS[name](desk.under(edition), question, params)
+        question = Question.from_params(edition.settle(params), currency, zone, now)
+        return ask(edition, question)
 
-    current = desk.editions.as_of(Question.as_of_in(params))
-    return {"report": name, **compare(under(current), under(draft))}
+    return compare(under(held.as_of(Question.as_of_in(params))), under(draft))
 
 
 def compare(now: Answer, draft: Answer) -> Answer:

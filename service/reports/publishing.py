@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from service.collect.refusals import refusal_of
 from service.collect.schemas import Part
-from service.kit.errors import NotFound, Refusal
+from service.kit.errors import Conflict, NotFound, Refusal
 from service.kit.time import iso, to_micros
 from service.ledger.configuration import write_setting
 from service.ledger.versions import (
@@ -19,7 +19,13 @@ from service.ledger.versions import (
     read_version,
     write_next,
 )
-from service.reports.configuration import DRAFT, SETTING, Configuration, parse_configuration
+from service.reports.configuration import (
+    DRAFT,
+    SETTING,
+    Configuration,
+    Edition,
+    parse_configuration,
+)
 
 HOOKS = "hook:"
 Note = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")]
@@ -148,15 +154,25 @@ def drop_draft(engine: Engine, now: datetime, author: str) -> None:
     write_setting(engine, DRAFT, None, now, author)
 
 
-def publish(engine: Engine, note: str, now: datetime, author: str) -> dict[str, Any]:
+def publish(
+    engine: Engine, note: str, now: datetime, author: str, seen: str | None = None
+) -> dict[str, Any]:
     """Make the draft the next version; the draft is done with.
 
-    Raises: NotFound `no_draft`; Conflict `newer_version` where it was made from an older one.
+    Args: seen: the digest of what its publisher looked at.
+    Raises: NotFound `no_draft`; Conflict `newer_version` where it was made from an older one,
+        `other_draft` where it is not what was looked at.
     """
     made = draft(engine)
+    if seen is not None and seen != _digest(made["configuration"]):
+        raise Conflict("other_draft", "The draft was saved anew since it was looked at.")
     value = {"configuration": made["configuration"], "note": note, "restores": None}
     write_next(engine, SETTING, value, now, author, after=made["based_on"], also={DRAFT: None})
     return published(engine)
+
+
+def _digest(content: dict[str, Any]) -> str:
+    return Edition(0, parse_configuration(content)).digest
 
 
 def roll_back(engine: Engine, asked: GoBack, now: datetime, author: str) -> dict[str, Any]:

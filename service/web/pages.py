@@ -226,7 +226,7 @@ def require_admin(request: Request) -> None:
     if session is None or not session.admin:
         raise Forbidden(
             "not_an_admin",
-            "This page shows what senders sent, and changes what is kept: it needs a sign-in link "
+            "This shows what senders sent, or changes what is kept: it needs a sign-in link "
             "for administrators. Whoever runs the service makes one: throughline sign-in --admin",
         )
 

@@ -22,8 +22,12 @@ Report = dict[str, Any]
 
 
 class Editions(Protocol):
-    def as_of(self, moment: int | datetime | None) -> Edition:
+    def as_of(self, moment: AsOf | None) -> Edition:
         """The published configuration of a moment; None is now."""
+        ...
+
+    def draft(self) -> Edition | None:
+        """What is drafted; None without a draft."""
         ...
 
 
@@ -77,6 +81,14 @@ class Desk(Protocol):
     def models(self) -> list[Report]: ...
 
     def status(self) -> Report: ...
+
+    def under(self, edition: Edition) -> "Desk":
+        """The same desk, but every answer is what it would be under this edition."""
+        ...
+
+    def forget(self) -> None:
+        """Look again at everything with the next question."""
+        ...
 
 
 class WebSettings(Protocol):

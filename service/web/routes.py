@@ -36,6 +36,13 @@ from service.web.session import (
 )
 from service.web.views_changes import CARD, CHANGES, show_card, show_changes
 from service.web.views_compare import show_compare
+from service.web.views_configuration import (
+    CONFIGURATION,
+    discard_draft,
+    go_back,
+    publish_draft,
+    show_configuration,
+)
 from service.web.views_explain import show_explanation
 from service.web.views_incremental import INCREMENTAL, show_incremental
 from service.web.views_journeys import show_journey, show_journeys
@@ -71,6 +78,7 @@ def create_web() -> APIRouter:
     private.add_api_route("/journeys", show_journeys)
     private.add_api_route("/journeys/{conversion_id:path}", show_journey)
     private.add_api_route(EXPLAIN, show_explanation)
+    private.add_api_route(CONFIGURATION, show_configuration)
     private.add_api_route("/sources", show_sources)
     private.add_api_route("/setup", show_setup)
     private.add_api_route("/setup", make_key, methods=["POST"])
@@ -95,6 +103,9 @@ def _for_admins() -> APIRouter:
     router.add_api_route(f"{LIST}/{{item_id:int}}/replay", replay_item, methods=["POST"])
     router.add_api_route(f"{LIST}/{{item_id:int}}/dismiss", dismiss_item, methods=["POST"])
     router.add_api_route(f"{LIST}/{{item_id:int}}/stage", map_status, methods=["POST"])
+    router.add_api_route(f"{CONFIGURATION}/publish", publish_draft, methods=["POST"])
+    router.add_api_route(f"{CONFIGURATION}/discard", discard_draft, methods=["POST"])
+    router.add_api_route(f"{CONFIGURATION}/back", go_back, methods=["POST"])
     return router
 
 

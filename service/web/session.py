@@ -101,7 +101,8 @@ class FolderStore:
 
 @dataclass(frozen=True)
 class Session:
-    """A signed-in browser; both moments are aware UTC. `admin`: it may also mend the quarantine."""
+    """A signed-in browser; both moments are aware UTC. `admin`: it may also mend the
+    quarantine and publish rules."""
 
     id: str
     opened_at: datetime

@@ -1,7 +1,7 @@
 """Reports written by hand, in the shapes that the report desk gives."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -53,6 +53,7 @@ def line(amounts: list[Decimal]) -> dict[str, Any]:
     row = dict(zip(ADDING, amounts, strict=True))
     spend, revenue = row["spend"], row["revenue"]
     return {key: number(value) for key, value in row.items()} | {
+        "conversions": number(row["won"]),
         "cpl": ratio(spend, row["leads"]),
         "cpa": ratio(spend, row["won"]),
         "cac": ratio(spend, row["won"]),
@@ -90,6 +91,7 @@ class FakeDesk:
     lift_tests: bool = True
     edition: Edition = BUILT_IN
     edition_then: Edition = BUILT_IN
+    drafted: Edition | None = None
     dropped: str | None = None
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
@@ -99,6 +101,24 @@ class FakeDesk:
 
     def as_of(self, moment: Any) -> Edition:
         return self.edition if moment is None else self.edition_then
+
+    def draft(self) -> Edition | None:
+        return self.drafted
+
+    def under(self, edition: Edition) -> "FakeDesk":
+        """A draft gives the second channel what the first had of conversions and revenue."""
+        other = replace(self, channels=dict(self.channels))
+        names = list(self.channels)[:2]
+        if edition.draft and len(names) == 2:
+            one, two = (list(self.channels[name]) for name in names)
+            for place in (8, 9):
+                two[place] = str(Decimal(one[place]) + Decimal(two[place]))
+                one[place] = "0"
+            other.channels |= dict(zip(names, (one, two), strict=True))
+        return other
+
+    def forget(self) -> None:
+        """Nothing is remembered."""
 
     @staticmethod
     def some_conversions() -> list[dict[str, Any]]:

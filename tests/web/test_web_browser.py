@@ -4,6 +4,7 @@ import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -11,8 +12,13 @@ import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from service.kit.db import make_engine
+from service.ledger.hooks import create_hook
+from service.ledger.migrate import migrate
+from service.reports import publishing
+from service.reports.configuration import Edition
 from tests.web.conftest import Clock, build_app
-from tests.web.fake_desk import CHANNELS, LONG_NAME, NOTHING, FakeDesk
+from tests.web.fake_desk import CHANNELS, LONG_NAME, NOTHING, NOW, FakeDesk
 
 CHROMIUM = Path("/usr/bin/chromium")
 pytestmark = [
@@ -35,14 +41,17 @@ ADDRESSES = {
         *("/explain?cell=channel:paid_search", "/explain?cell=channel:email&measure=roi"),
         *("/explain?measure=spend", "/explain?measure=visits", "/explain?cell=channel:none"),
         *("/journeys/deal%3AD1%3Awon", "/compare", "/compare/incremental", "/changes"),
-        *("/nowhere", "/?model=magic", "/sign-in?token=x"),
+        *("/configuration", "/nowhere", "/?model=magic", "/sign-in?token=x"),
     ],
     "hostile": [
         *("/", "/channels/x", "/journeys", "/compare", "/compare/incremental", "/changes"),
-        *("/explain", "/explain?measure=spend"),
+        *("/explain", "/explain?measure=spend", "/configuration"),
     ],
-    "still": ["/", "/channels/x", "/journeys", "/journeys/x", "/compare", "/explain", "/changes"],
-    "new": ["/", "/compare"],
+    "still": [
+        *("/", "/channels/x", "/journeys", "/journeys/x", "/compare", "/explain", "/changes"),
+        "/configuration",
+    ],
+    "new": ["/", "/compare", "/configuration"],
 }
 
 
@@ -50,7 +59,10 @@ class Site:
     """The dashboard on a loopback port, over one fake desk."""
 
     def __init__(self, desk: FakeDesk) -> None:
-        self.app = build_app(desk, Clock())
+        self._folder = TemporaryDirectory()
+        self.engine = make_engine(f"sqlite:///{self._folder.name}/ledger.sqlite3")
+        migrate(self.engine)
+        self.app = build_app(desk, Clock(), engine=self.engine)
         self._server = uvicorn.Server(
             uvicorn.Config(self.app, port=0, log_level="error", ws="none", lifespan="off")
         )
@@ -68,6 +80,23 @@ class Site:
     def __exit__(self, *_: object) -> None:
         self._server.should_exit = True
         self._thread.join()
+        self.engine.dispose()
+        self._folder.cleanup()
+
+    def draft(self, text: str, publish: bool = False) -> None:
+        """Rules of a channel and an exclusion of this name, drafted and perhaps published."""
+        match = {"source": text, "campaign": ""}
+        content = {
+            "channel_rules": [{"match": match, "channel": text}],
+            "exclusions": [{"match": match, "note": text}],
+            "model_presets": {"house": "linear"} if publish else {},
+        }
+        asked = publishing.parse_draft({"configuration": content})
+        publishing.save_draft(self.engine, asked, NOW, text[:100])
+        if publish:
+            publishing.publish(self.engine, text, NOW, text[:100])
+        else:
+            self.app.state.parts.desk.drafted = Edition(1, asked.configuration, draft=True)
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +107,10 @@ def sites() -> Iterator[dict[str, Site]]:
         Site(DESKS["still"]()) as still,
         Site(DESKS["new"]()) as new,
     ):
+        for site, text in ((full, "partners"), (hostile, HOSTILE)):
+            create_hook(site.engine, "bitrix24", "crm", {"stages": {text: "won"}}, NOW)
+            site.draft(text, publish=True)
+            site.draft(text)
         yield {"full": full, "hostile": hostile, "still": still, "new": new}
 
 
@@ -164,7 +197,7 @@ def test_pages_are_accessible_and_quiet(
 def test_targets_are_large_enough(browser: Browser, sites: dict[str, Site], width: int) -> None:
     watched = Watched(browser, sites["full"], viewport={"width": width, "height": 800})
     page = watched.sign_in()
-    for address in ("/", "/journeys", "/explain", "/explain?measure=roi"):
+    for address in ("/", "/journeys", "/explain", "/explain?measure=roi", "/configuration"):
         watched.go(address)
         small = page.evaluate(
             """() => [...document.querySelectorAll("a, button, select, summary")]
