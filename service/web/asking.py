@@ -72,6 +72,13 @@ class Asked:
         earlier moment the API may not know it, or know another one."""
         return self.edition.settle(question_params(self.state, self.days, self.zone, **extra))
 
+    def chosen(self, **extra: str) -> dict[str, str]:
+        """The same query as it was chosen: presets by their names, and no model or lookback where
+        it is the usual one."""
+        usual = {"model": self.state.usual.model, "lookback": self.state.usual.lookback}
+        params = question_params(self.state, self.days, self.zone, **extra)
+        return {name: text for name, text in params.items() if usual.get(name) != text}
+
     def question(self, where: Where = NOWHERE, **extra: str) -> Question:
         """The question for the chosen days.
 
@@ -91,11 +98,8 @@ class Asked:
     def question_under(self, edition: Edition, **extra: str) -> Question:
         """The question for the chosen days; where the reader chose no model and no lookback, those
         that were usual under the edition."""
-        params = self.params(**extra)
-        for name in ("model", "lookback"):
-            if getattr(self.state, name) == getattr(self.state.usual, name):
-                del params[name]
-        return self._ask(edition.settle(params), NOWHERE)
+        known, chosen = self.params(**extra), self.chosen(**extra)
+        return self._ask(edition.settle({name: known[name] for name in chosen}), NOWHERE)
 
     def _ask(self, params: dict[str, str], where: Where) -> Question:
         question = Question.from_params(

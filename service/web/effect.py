@@ -51,13 +51,7 @@ class Effect:
 def effect_of(asked: Asked, formatter: Formatter) -> Effect:
     """The draft's effect in the chosen period. What the reader has not chosen, the usual model and
     lookback, is each configuration's own."""
-    parts, state = asked.parts, asked.state
-    usual = {"model": state.usual.model, "lookback": state.usual.lookback}
-    params = {
-        name: text
-        for name, text in asked.params(group_by="channel").items()
-        if usual.get(name) != text
-    }
+    parts, params = asked.parts, asked.chosen(group_by="channel")
 
     def roi(edition: Edition, question: Question) -> Report:
         return parts.desk.under(edition).roi(question)
