@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from service.kit.errors import Refusal
 from service.ledger.read import received_by_seq
@@ -91,11 +91,14 @@ def show_changes(request: Request) -> Response:
 
 
 def show_card(request: Request) -> Response:
-    """What changed of what the reader saw at the last visit, as a part of the overview."""
+    """What changed of what the reader saw at the last visit, as a part of the overview; nothing
+    where there was nothing to see yet."""
     asked = Asked.read(request)
     formatter = formatter_of(request, asked.state.currency or None)
     since = since_of(request, asked, formatter)
     found, _ = _changes(asked, since.moment)
+    if not found["between"]["from"]["watermark"]:
+        return HTMLResponse("")
     formatter = formatter_of(request, found["meta"]["currency"])
     return render(
         request,

@@ -164,6 +164,15 @@ async def test_the_card_counts_from_the_last_visit(
     assert "Spend restated" not in card
 
 
+async def test_of_a_time_before_the_first_fact_the_card_says_nothing(
+    service: Service, reading: httpx.AsyncClient
+) -> None:
+    then = await grow(service)
+    before = await reading.get(f"/changes/card?{MARCH}")
+    assert (before.status_code, before.text) == (200, "")
+    assert "€100.00 to €77.25" in (await reading.get(f"/changes/card?{MARCH}&since={then}")).text
+
+
 async def test_a_card_of_nothing_says_so(reader: httpx.AsyncClient, desk: FakeDesk) -> None:
     desk.channels = {}
     card = text_of((await reader.get("/changes/card?since=48000")).text)
