@@ -1,7 +1,5 @@
 """The one place where readers ask: opens the right state of the mart, answers, remembers."""
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
@@ -18,6 +16,7 @@ from service.attribution.models import DEFINITIONS, ModelSpec
 from service.journeys.causes import Causes
 from service.journeys.mart import Mart
 from service.kit.errors import Refusal
+from service.kit.memory import Memory
 from service.kit.time import iso
 from service.ledger.facts import facts_at
 from service.ledger.read import last_seq
@@ -87,10 +86,9 @@ class ReportDesk:
         self._engine = engine
         self._marts = Marts(mart, engine, make_mart, make_bots_mart)
         self._rate_max_age_days = rate_max_age_days
-        self._answers: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+        self._answers: Memory[Any] = Memory(REMEMBERED)
         self._lags = LagBook(maturity_threshold)
         self._wholes = Wholes()
-        self._lock = threading.Lock()
         self.editions = Editions(engine)
         self._edition: Edition | None = None
 
@@ -283,26 +281,13 @@ class ReportDesk:
             ).fetchall()[0]
             named = (edition.version, edition.draft, edition.digest)
             key = (kind, question, watermark, configuration, version, named)
-            if (known := self._remembered(key)) is not None:
+            if (known := self._answers.get(key)) is not None:
                 return cast(Answer, known)
             prepare_factors(mart, question.currency, self._rate_max_age_days)
             prepare_rules(mart, version, rules)
             apply_edition(mart, edition)
             found = answer(mart)
-        self._remember(key, found)
-        return found
-
-    def _remembered(self, key: tuple[Any, ...]) -> Any:
-        with self._lock:
-            if key in self._answers:
-                self._answers.move_to_end(key)
-            return self._answers.get(key)
-
-    def _remember(self, key: tuple[Any, ...], found: Any) -> None:
-        with self._lock:
-            self._answers[key] = found
-            while len(self._answers) > REMEMBERED:
-                self._answers.popitem(last=False)
+        return cast(Answer, self._answers.keep(key, found))
 
     def changes(
         self,
@@ -318,7 +303,7 @@ class ReportDesk:
         then, later = self._moments(since, until)
         questions = (asked(then.edition), asked(later.edition))
         key = ("changes", report, questions, then.name, later.name)
-        if (known := self._remembered(key)) is not None:
+        if (known := self._answers.get(key)) is not None:
             return cast(Steps, known)
         base = self._marts.as_of(then.watermark, questions[0].with_bots)
         between = Between(self._engine, then, later, self._rate_max_age_days)
@@ -326,8 +311,7 @@ class ReportDesk:
         if until is None:
             now = self.roi if report == "roi" else self.attribution
             check_end(steps, now(questions[1]))
-        self._remember(key, steps)
-        return steps
+        return cast(Steps, self._answers.keep(key, steps))
 
     def changed_facts(
         self, since: AsOf, until: AsOf | None, with_bots: bool = False
@@ -336,11 +320,9 @@ class ReportDesk:
         then, later = self._moments(since, until)
         between = Between(self._engine, then, later, self._rate_max_age_days)
         key = ("facts", then.name, later.name, with_bots)
-        known = self._remembered(key)
-        if known is None:
-            known = facts_by_cause(self._marts.as_of(then.watermark, with_bots), between)
-            self._remember(key, known)
-        return between, known
+        return between, self._answers.get_or_make(
+            key, lambda: facts_by_cause(self._marts.as_of(then.watermark, with_bots), between)
+        )
 
     def _moments(self, since: AsOf, until: AsOf | None) -> tuple[Moment, Moment]:
         return two_moments(self._engine, self.editions, self._mart.watermark, since, until)
@@ -349,5 +331,4 @@ class ReportDesk:
         """Drop what is remembered, so that the next answers are computed."""
         self.editions.forget()
         self._wholes.forget()
-        with self._lock:
-            self._answers.clear()
+        self._answers.forget()

@@ -1,7 +1,5 @@
 """Credit of the `incremental` model, and what would not have happened without each touchpoint."""
 
-import threading
-from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import replace
 from datetime import timedelta
@@ -25,6 +23,7 @@ from service.attribution.models import ModelSpec
 from service.attribution.panel import Panel
 from service.attribution.segments import segment_sums
 from service.attribution.working import Working, number
+from service.kit.memory import Memory
 from service.reports.credited import Allocation, Bools, Ints, exact_sums
 from service.reports.load import Loaded, load
 from service.reports.once import once
@@ -150,8 +149,7 @@ class IncrementalAllocation(Allocation):
         return Chances(found.touch[mine], found.baseline[places], found.credit[mine])
 
 
-_fits: OrderedDict[bytes, Hazard] = OrderedDict()
-_lock = threading.Lock()
+_fits: Memory[Hazard] = Memory(REMEMBERED)
 
 
 def remembered_hazard(panel: Panel, own: Bools, half_life: float | None, fill: float) -> Hazard:
@@ -160,14 +158,4 @@ def remembered_hazard(panel: Panel, own: Bools, half_life: float | None, fill: f
     for column in (panel.spell, panel.state, panel.day, panel.first, panel.last, panel.returning,
                    panel.event_spell, panel.event_day, panel.weight, own):  # fmt: skip
         digest.update(repr(len(column)).encode() + np.ascontiguousarray(column).tobytes())
-    key = digest.digest()
-    with _lock:
-        if key in _fits:
-            _fits.move_to_end(key)
-            return _fits[key]
-    found = fit_incremental(panel, own, half_life, fill)
-    with _lock:
-        _fits[key] = found
-        while len(_fits) > REMEMBERED:
-            _fits.popitem(last=False)
-    return found
+    return _fits.get_or_make(digest.digest(), lambda: fit_incremental(panel, own, half_life, fill))

@@ -1,8 +1,6 @@
 """How long conversions of a stage take after the touches that earned them, by channel."""
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -12,6 +10,7 @@ from numpy.typing import NDArray
 
 from service.attribution.lag import LagDistribution, lag_distribution
 from service.attribution.models import DEFINITIONS, ModelSpec, parse_model
+from service.kit.memory import Memory
 from service.reports.credited import MILLION, Allocation, counts, exact_sums
 from service.reports.lag_sample import LagSample, span_of, take_sample
 from service.reports.question import Question
@@ -73,9 +72,8 @@ class LagBook:
 
     def __init__(self, threshold: float = DEFAULT_THRESHOLD) -> None:
         self.threshold = threshold
-        self._known: OrderedDict[Key, Lags] = OrderedDict()
-        self._samples: OrderedDict[Key, LagSample] = OrderedDict()
-        self._lock = threading.Lock()
+        self._known: Memory[Lags] = Memory(KEPT)
+        self._samples: Memory[LagSample] = Memory(SAMPLES)
 
     def of(self, mart: duckdb.DuckDBPyConnection, question: Question, stage: str) -> Lags:
         """The lags of the stage under the question's first model, lookback and scope. Needs the
@@ -83,34 +81,12 @@ class LagBook:
         state = mart.execute("SELECT watermark, configuration FROM state").fetchall()[0]
         model = lag_model(question.models[0])
         read = (*state, question.with_bots, stage, question.scope, span_of(question))
-        return self._remember(
-            self._known,
-            (*read, question.lookback, model),
-            KEPT,
-            lambda: lags_of(
-                self._remember(
-                    self._samples, read, SAMPLES, lambda: take_sample(mart, question, stage)
-                ),
-                question,
-                stage,
-                model,
-            ),
-        )
 
-    def _remember(
-        self, known: "OrderedDict[Key, T]", key: Key, most: int, make: Callable[[], T]
-    ) -> T:
-        """What is known by the key, or made now; of more than `most` the oldest is forgotten."""
-        with self._lock:
-            if key in known:
-                known.move_to_end(key)
-                return known[key]
-        found = make()
-        with self._lock:
-            known[key] = found
-            while len(known) > most:
-                known.popitem(last=False)
-        return found
+        def find() -> Lags:
+            sample = self._samples.get_or_make(read, lambda: take_sample(mart, question, stage))
+            return lags_of(sample, question, stage, model)
+
+        return self._known.get_or_make((*read, question.lookback, model), find)
 
 
 def lag_model(model: ModelSpec) -> ModelSpec:

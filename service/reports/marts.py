@@ -1,13 +1,13 @@
 """The mart that a question is about: of now, of an earlier moment, with or without robots."""
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy import Engine
 
 from service.journeys.mart import Mart
+from service.kit.memory import Memory
 from service.ledger.read import last_seq, seq_received_by
 from service.reports.question import Question
 
@@ -30,8 +30,7 @@ class Marts:
         self._engine = engine
         self._make, self._make_with_bots = make, make_with_bots or make
         self._with_bots: Mart | None = None
-        self._old: OrderedDict[tuple[int, bool], Mart] = OrderedDict()
-        self._lock = threading.Lock()
+        self._old: Memory[Mart] = Memory(KEPT)
         self._making, self._making_old = threading.Lock(), threading.Lock()
 
     def of(self, question: Question) -> Mart:
@@ -50,21 +49,12 @@ class Marts:
         """The mart as it would have been at a watermark or time."""
         watermark = moment if isinstance(moment, int) else seq_received_by(self._engine, moment)
         name = (min(watermark, last_seq(self._engine)), with_bots)
-        if (known := self._kept(name)) is not None:
+        if (known := self._old.get(name)) is not None:
             return known
         with self._making_old:  # one at a time, however many ask
-            if (known := self._kept(name)) is not None:
-                return known
-            mart = self._make_with_bots() if with_bots else self._make()
-            mart.refresh(up_to=name[0])
-            with self._lock:
-                self._old[name] = mart
-                while len(self._old) > KEPT:
-                    self._old.popitem(last=False)
-        return mart
+            return self._old.get_or_make(name, lambda: self._make_old(*name))
 
-    def _kept(self, name: tuple[int, bool]) -> Mart | None:
-        with self._lock:
-            if name in self._old:
-                self._old.move_to_end(name)
-            return self._old.get(name)
+    def _make_old(self, watermark: int, with_bots: bool) -> Mart:
+        mart = self._make_with_bots() if with_bots else self._make()
+        mart.refresh(up_to=watermark)
+        return mart

@@ -4,12 +4,12 @@ Models of all journeys explain a conversion out of all of them. Who opens one de
 conversions loaded last stay loaded, and with them what was made of them (`once`).
 """
 
-import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import duckdb
 
+from service.kit.memory import Memory
 from service.reports.campaigns import prepared_rules
 from service.reports.load import Loaded, load
 from service.reports.question import Question
@@ -21,8 +21,7 @@ class Wholes:
     """`load` of all conversions of a question, from memory where it was the last one asked for."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._kept: tuple[Hashable, Loaded] | None = None
+        self._kept: Memory[Loaded] = Memory(1)
 
     def load(
         self, mart: duckdb.DuckDBPyConnection, question: Question, stages: Sequence[str]
@@ -31,14 +30,7 @@ class Wholes:
         state = mart.execute("SELECT watermark, configuration FROM state").fetchall()[0]
         asked = replace(question, models=(), filters=(), group_by=())
         key = (asked, tuple(stages), state, prepared_rules(mart)[0])
-        with self._lock:
-            kept = self._kept
-        if kept is None or kept[0] != key:
-            kept = key, load(mart, question, stages)
-            with self._lock:
-                self._kept = kept
-        return kept[1]
+        return self._kept.get_or_make(key, lambda: load(mart, question, stages))
 
     def forget(self) -> None:
-        with self._lock:
-            self._kept = None
+        self._kept.forget()

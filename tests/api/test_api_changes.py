@@ -1,11 +1,11 @@
 """Why a report changed, over HTTP: to the cent, and down to the facts."""
 
-from collections import OrderedDict
 from datetime import timedelta
 
 import pytest
 
-from service.reports import desk, fits
+from service.kit.memory import Memory
+from service.reports import fits
 from tests.api.harness import Json, Service, by, order, page, touch
 from tests.api.test_api_campaigns import line, roi, rule
 from tests.api.test_api_configuration import draft, publish, world
@@ -135,7 +135,7 @@ async def test_no_report_is_given_a_number_that_was_only_supposed(
     ]
     expected = [await fresh.ask(report, **params) for report, params in asked]
     fresh.parts.desk.forget()
-    monkeypatch.setattr(fits, "_fits", OrderedDict())
+    monkeypatch.setattr(fits, "_fits", Memory(fits.REMEMBERED))
     for report in ("roi", "attribution"):
         for model in ("linear", "markov"):
             params = {**MARCH, "model": model, "report": report}
@@ -243,7 +243,7 @@ async def test_only_so_many_changes_are_remembered(
 ) -> None:
     await world(fresh)
     await fresh.ask("/v1/roi")
-    monkeypatch.setattr(desk, "REMEMBERED", 3)
+    monkeypatch.setattr(fresh.parts.desk._answers, "most", 3)
     for moment in range(fresh.watermark):
         await fresh.ask("/v1/changes", from_as_of=moment, to_as_of=moment + 1, **MARCH)
         await fresh.ask("/v1/changes/facts", from_as_of=moment, cause="new_facts")
