@@ -62,8 +62,7 @@ def fit_rate(paths: Paths, pairs: int, seed: int, exact_states: int = EXACT_STAT
         Refusal: `too_many_states` beyond MOST_STATES channels.
     """
     paths = paths.select(paths.sizes > 0)
-    journeys = (paths.conversions + paths.nulls).astype(np.float64)
-    marginal, error = _marginals(paths, paths.values, journeys, pairs, seed, exact_states)
+    marginal, error = _marginals(paths, pairs, seed, exact_states)
     warnings = [EARLY_CHANNELS]
     if (marginal < 0).any():
         warnings.append("A channel's value is below zero; it gets no share.")
@@ -117,10 +116,9 @@ def _in_conversions(paths: Paths, marginal: Floats) -> Floats:
     return shared(np.where(met, marginal, 0.0))
 
 
-def _marginals(
-    paths: Paths, worth: Floats, journeys: Floats, pairs: int, seed: int, exact_states: int
-) -> tuple[Floats, float]:
+def _marginals(paths: Paths, pairs: int, seed: int, exact_states: int) -> tuple[Floats, float]:
     """Shapley values of the channels and the largest standard error of one of them."""
+    worth, journeys = paths.values, (paths.conversions + paths.nulls).astype(np.float64)
     seen, codes = np.unique(paths.codes, return_inverse=True)
     if len(seen) > MOST_STATES:
         raise Refusal(

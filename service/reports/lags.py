@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
 import duckdb
 import numpy as np
@@ -17,8 +16,6 @@ from service.reports.question import Question
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-Key = tuple[object, ...]
-T = TypeVar("T")
 OLD_ENOUGH = 10
 """Conversions' worth of touches that must be old enough to tell of a lag."""
 FEWEST = 10

@@ -19,7 +19,7 @@ from service.reports.caused import Calibrate, Measure, caused, no_tests
 from service.reports.credited import MILLION, Allocation, counts, exact_sums
 from service.reports.exchange import converted
 from service.reports.exposure import NOT_KNOWN, spend_maturity
-from service.reports.groups import Groups
+from service.reports.groups import Groups, Label
 from service.reports.lags import LagBook
 from service.reports.load import Loaded, load
 from service.reports.meta import describe, ratio, spend_days
@@ -116,12 +116,23 @@ def roi(
     answer = _answer(mart, question, groups.labels, rows, rest, totals, coverage)
     answer["incremental"] = brought
     if book is not None:
-        of_rows, of_all = spend_maturity(mart, question, book, spent, spend_rows, spent_at, count)
-        marks = dict(zip(groups.labels, of_rows, strict=True))
-        for row in answer["rows"]:
-            row.update(marks[tuple(row[name] for name in question.group_by)])
-        answer["totals"].update(of_all)
+        marks = spend_maturity(mart, question, book, spent, spend_rows, spent_at, count)
+        _mark(answer, question, groups.labels, *marks)
     return answer
+
+
+def _mark(
+    answer: dict[str, Any],
+    question: Question,
+    labels: list[tuple[Label, ...]],
+    of_rows: list[dict[str, Any]],
+    of_all: dict[str, Any],
+) -> None:
+    """Say of each row and of the totals how much of their spend has had time to convert."""
+    marks = dict(zip(labels, of_rows, strict=True))
+    for row in answer["rows"]:
+        row.update(marks[tuple(row[name] for name in question.group_by)])
+    answer["totals"].update(of_all)
 
 
 def _measured(loaded: Loaded, question: Question, totals: Sums) -> dict[str, Measure]:
