@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
 from service.kit.db import make_engine
 from service.ledger.hooks import create_hook
@@ -357,9 +357,24 @@ def test_a_lost_service_is_told(watched: Watched) -> None:
     watched.complaints.clear()
 
 
-def test_the_waiting_page_goes_on_by_itself(
-    browser: Browser, sites: dict[str, Site], watched: Watched
-) -> None:
+def test_an_answer_from_before_the_loss_does_not_hide_it(watched: Watched) -> None:
+    """The card of changes is asked for beside the page, and may answer after the loss was told."""
+    page = watched.page
+    held: list[Route] = []
+    # Playwright marks its handlers, which a built-in method does not let it.
+    page.route("**/changes/card*", lambda route: held.append(route))  # noqa: PLW0108
+    with page.expect_request("**/changes/card*"):
+        watched.sign_in()
+    watched.context.set_offline(True)
+    page.get_by_label("Model").select_option("linear")
+    expect(page.get_by_role("alert")).to_contain_text("cannot be reached")
+    held[0].fulfill(content_type="text/html", body="<p>An answer of old.</p>")
+    expect(page.get_by_text("An answer of old.")).to_be_visible()
+    expect(page.get_by_role("alert")).to_contain_text("cannot be reached")
+    watched.complaints.clear()
+
+
+def test_the_waiting_page_goes_on_by_itself(browser: Browser, sites: dict[str, Site]) -> None:
     waiting = Watched(browser, sites["new"])
     page = waiting.sign_in()
     expect(page.get_by_text("Waiting for the first event.")).to_be_visible()

@@ -61,8 +61,17 @@ document.addEventListener("htmx:after:swap", () => {
   }
   say(`${document.title.split(" · ")[0]}: shown`);
 });
-document.addEventListener("htmx:after:request", () => { document.getElementById("lost").hidden = true; });
-document.addEventListener("htmx:error", () => { document.getElementById("lost").hidden = false; });
+// Only what was asked for since the loss says by its answer that the service is back: the answer to
+// an older question may come after the loss and says nothing.
+let askedSince = new WeakSet();
+document.addEventListener("htmx:before:request", (event) => { askedSince.add(event.detail.ctx); });
+document.addEventListener("htmx:after:request", (event) => {
+  if (askedSince.has(event.detail.ctx)) document.getElementById("lost").hidden = true;
+});
+document.addEventListener("htmx:error", () => {
+  askedSince = new WeakSet();
+  document.getElementById("lost").hidden = false;
+});
 
 // Copying: where the browser keeps the clipboard to itself, the text is at least marked.
 document.addEventListener("click", async (event) => {
