@@ -18,6 +18,7 @@ from service.api import (
     changes,
     comparing,
     configuration,
+    erasures,
     explain,
     exports,
     hooks,
@@ -229,6 +230,7 @@ def _include(app: FastAPI, role: Role) -> None:
         app.include_router(admin.router)
         app.include_router(exports.router)
         app.include_router(hooks.router)
+        app.include_router(erasures.router)
         app.include_router(quarantine.router)
         app.include_router(links.router)
         app.include_router(lift.router)

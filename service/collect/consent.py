@@ -16,6 +16,8 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final, Literal
 
+from service.ledger.nameless import RECORDS, take_person_out
+
 Policy = Literal["ignore", "honour", "require"]
 Said = Literal["granted", "denied"]
 
@@ -101,37 +103,10 @@ def forget_person(payload: dict[str, Any], identifier: str, values: Sequence[str
     Args: identifier: the only one it keeps; values: of the identifiers it came with, which an id
     made of them must not hold.
     """
-    for name in ("click_ids", "segment"):
-        payload.pop(name, None)
+    take_person_out(payload)
     payload["identifiers"] = [identifier]
     payload.setdefault("consent", "denied")
-    if page := payload.get("page"):
-        payload["page"] = _shortened(page)
-    for part, names in _PERSONAL.items():
-        if part in payload:
-            written = {k: v for k, v in payload[part].items() if k not in names}
-            if any(value in str(written.get("id", "")) for value in values):
-                written["id"] = identifier
-            payload[part] = written
-
-
-_PERSONAL: Final = {
-    "track": {"properties"},
-    "lead": {"name"},
-    "deal": {"name", "contacts"},
-    "order": set[str](),
-    "review": {"text"},
-}
-"""Fields of each part that may name a person or hold an id of his."""
-
-
-def _shortened(page: Mapping[str, Any]) -> dict[str, Any]:
-    """The page without the query of its address, and of the referrer the site alone."""
-    kept = {}
-    if url := page.get("url"):
-        kept["url"] = url.partition("#")[0].partition("?")[0]
-    if referrer := page.get("referrer"):
-        scheme, separator, rest = referrer.partition("://")
-        site = rest.partition("#")[0].partition("?")[0].partition("/")[0].rpartition("@")[2]
-        kept["referrer"] = f"{scheme}{separator}{site}/" if separator else ""
-    return {name: value for name, value in kept.items() if value}
+    payload.get("deal", {}).pop("contacts", None)
+    for part in payload.keys() & RECORDS:
+        if any(value in payload[part]["id"] for value in values):
+            payload[part]["id"] = identifier

@@ -17,7 +17,7 @@ from service.kit.duck import Columns, fetch_columns, run_file, statements
 
 PACKAGE = "service.journeys"
 # Raised whenever the derivation changes: an older mart is then rebuilt, not followed.
-DERIVATION_VERSION = 4
+DERIVATION_VERSION = 5
 PAGE_VIEWS_AT_ONCE = 2_000_000
 MICROSECONDS = timedelta(microseconds=1)
 
@@ -47,10 +47,12 @@ class Configuration:
         return f"{RULES_VERSION}-{blake2b(repr(parts).encode(), digest_size=4).hexdigest()}"
 
 
-def create_mart(mart: duckdb.DuckDBPyConnection, configuration: Configuration) -> None:
-    """The tables of an empty mart."""
+def create_mart(
+    mart: duckdb.DuckDBPyConnection, configuration: Configuration, erasure: int
+) -> None:
+    """The tables of an empty mart. Args: erasure: the number of the ledger's last one so far."""
     run_file(mart, PACKAGE, "schema")
-    mart.execute("INSERT INTO state VALUES (0, ?, NULL)", [configuration.version])
+    mart.execute("INSERT INTO state VALUES (0, ?, NULL, ?)", [configuration.version, erasure])
 
 
 def advance(

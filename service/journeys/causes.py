@@ -23,6 +23,7 @@ CAUSES = (
     "exchange_rates",
     "identity",
     "deals_changed",
+    "erasure",
     "late_facts",
     "new_facts",
 )

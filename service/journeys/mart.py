@@ -15,6 +15,7 @@ from service.journeys.build import Configuration, advance, create_mart
 from service.kit.duck import open_duck
 from service.kit.log import log
 from service.ledger.read import Tail, last_seq
+from service.ledger.tombstones import last_erasure
 
 CHUNK_FACTS = 500_000
 
@@ -42,7 +43,7 @@ class Mart:
         self._readers = 0
         self._changing = False
         self._connection, self._identity = self._open()
-        self.watermark = self._stored_watermark()
+        self.watermark, self.erasure = self._stored()
 
     def close(self) -> None:
         with self._refreshing, self._without_readers():
@@ -79,13 +80,16 @@ class Mart:
                 self._gate.notify_all()
 
     def refresh(self, up_to: int | None = None) -> int:
-        """Take in what the ledger has since; returns the new watermark.
+        """Take in what the ledger has since; returns the new watermark. After an erasure the whole
+        mart is made anew.
 
         Args: up_to: stop at this seq (for as-of marts); default: the ledger's newest.
         """
         with self._refreshing:
             self._reopen_if_replaced()
             target = last_seq(self._engine) if up_to is None else up_to
+            if last_erasure(self._engine) != self.erasure:
+                self._make_anew(target)
             if target > self.watermark:
                 cursor = self._connection.cursor()
                 try:
@@ -118,26 +122,26 @@ class Mart:
     def rebuild(self) -> int:
         """Make the same mart anew from the ledger, beside this one, and put it in its place."""
         with self._refreshing:
-            if self._path is None:
-                target = last_seq(self._engine)
-                with self._without_readers():
-                    self._connection.close()
-                    self._connection, self._identity = self._open()
-                    self._advance(self._connection, target)
-            else:
-                rebuild_file(
-                    self._path, self._engine, self.configuration, self._memory, self._threads
-                )
-                self._reopen_if_replaced()
-                target = self.watermark
-            self.watermark = target
-            return target
+            self._make_anew(last_seq(self._engine))
+            return self.watermark
+
+    def _make_anew(self, target: int) -> None:
+        if self._path is None:
+            with self._without_readers():
+                self._connection.close()
+                self._connection, self._identity = self._open()
+                self._advance(self._connection, target)
+            self.watermark, self.erasure = self._stored()
+        else:
+            rebuild_file(self._path, self._engine, self.configuration, self._memory, self._threads)
+            self._reopen_if_replaced()
 
     def _advance(self, connection: duckdb.DuckDBPyConnection, target: int) -> None:
+        watermark = connection.execute("SELECT watermark FROM state").fetchall()[0][0]
         with Tail(self._url) as tail:
             advance(
                 connection,
-                _chunks(tail, self._watermark_of(connection), target),
+                _chunks(tail, watermark, target),
                 tail.sources(),
                 target,
                 self.configuration,
@@ -147,7 +151,7 @@ class Mart:
         """Open the file; one of another configuration is discarded: it can be made again."""
         if self._path is None:
             connection = open_duck(":memory:", self._memory, self._threads)
-            create_mart(connection, self.configuration)
+            create_mart(connection, self.configuration, last_erasure(self._engine))
             return connection, (0, 0)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         connection = self._open_current()
@@ -170,7 +174,7 @@ class Mart:
             self._path.unlink()
             self._path.with_name(self._path.name + ".wal").unlink(missing_ok=True)
             connection = open_duck(self._path, self._memory, self._threads)
-        create_mart(connection, self.configuration)
+        create_mart(connection, self.configuration, last_erasure(self._engine))
         return connection
 
     def _reopen_if_replaced(self) -> None:
@@ -183,14 +187,13 @@ class Mart:
             with self._without_readers():
                 self._connection.close()
                 self._connection, self._identity = self._open()
-            self.watermark = self._stored_watermark()
+            self.watermark, self.erasure = self._stored()
 
-    def _stored_watermark(self) -> int:
-        return self._watermark_of(self._connection)
-
-    @staticmethod
-    def _watermark_of(connection: duckdb.DuckDBPyConnection) -> int:
-        return int(connection.execute("SELECT watermark FROM state").fetchall()[0][0])
+    def _stored(self) -> tuple[int, int]:
+        watermark, erasure = self._connection.execute(
+            "SELECT watermark, erasure FROM state"
+        ).fetchall()[0]
+        return int(watermark), int(erasure)
 
 
 def rebuild_file(
@@ -201,7 +204,7 @@ def rebuild_file(
     building.unlink(missing_ok=True)
     connection = open_duck(building, memory, threads)
     try:
-        create_mart(connection, configuration)
+        create_mart(connection, configuration, last_erasure(engine))
         connection.execute(
             "SET preserve_insertion_order = false"
         )  # facts need none: a fifth less work

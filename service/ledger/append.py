@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from itertools import islice
 
 import orjson
 from sqlalchemy import Connection, Engine, Table, literal_column, select, text, tuple_
@@ -10,7 +11,9 @@ from sqlalchemy import Connection, Engine, Table, literal_column, select, text, 
 from service.kit.time import from_micros
 from service.ledger.counting import FLAG, REQUEST, Tally, newest, prune_hours
 from service.ledger.insert import insert_facts, newest_seq
+from service.ledger.nameless import ERASED
 from service.ledger.tables import TABLES
+from service.ledger.tombstones import screened
 
 FACTS: Table = TABLES["facts"]
 QUARANTINE: Table = TABLES["quarantine"]
@@ -123,7 +126,8 @@ def append(engine: Engine, batches: Sequence[Batch], prune_at: int | None = None
 
 def take_facts(connection: Connection, batches: Sequence[Batch]) -> list[Receipt]:
     """Write the facts of the batches, in order; what is refused is in the receipts alone."""
-    _serialise_writers(connection)
+    serialise_writers(connection)
+    batches = _without_erased(connection, batches)
     facts = _name_restatements(connection, [f for batch in batches for f in batch.facts])
     fresh = insert_facts(
         connection,
@@ -139,11 +143,38 @@ def take_facts(connection: Connection, batches: Sequence[Batch]) -> list[Receipt
     return receipts
 
 
-def _serialise_writers(connection: Connection) -> None:
+def serialise_writers(connection: Connection) -> None:
     # Without it a reader could see seq 8 before a slower transaction commits seq 7, and pass it
     # by for ever. SQLite has one writer at a time by itself (BEGIN IMMEDIATE).
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": APPEND_LOCK})
+
+
+def _without_erased(connection: Connection, batches: Sequence[Batch]) -> Sequence[Batch]:
+    """The batches without facts that would bring back who was erased: those are refused."""
+    facts = [fact for batch in batches for fact in batch.facts]
+    judged = screened(connection, facts)
+    if judged is facts:
+        return batches
+    pairs = iter(zip(facts, judged, strict=True))
+    return [_judged_batch(batch, list(islice(pairs, len(batch.facts)))) for batch in batches]
+
+
+def _judged_batch(batch: Batch, pairs: Sequence[tuple[NewFact, NewFact | None]]) -> Batch:
+    held = [_erased(sent) for sent, stored in pairs if stored is None]
+    kept = [stored for _, stored in pairs if stored is not None]
+    return replace(batch, facts=kept, refused=[*batch.refused, *held])
+
+
+def _erased(fact: NewFact) -> Refused:
+    return Refused(
+        source_id=fact.source_id,
+        index=fact.index,
+        code=ERASED,
+        field="identifiers",
+        detail="this person was erased, and what happened before is not taken in again",
+        received_at=fact.received_at,
+    )
 
 
 def _name_restatements(connection: Connection, facts: list[NewFact]) -> list[NewFact]:
@@ -274,6 +305,7 @@ def _keep_refused(connection: Connection, receipts: Sequence[Receipt]) -> None:
         }
         for receipt in receipts
         for r in receipt.refused
+        if r.code != ERASED  # nothing of it is kept
     ]
     if rows:
         connection.execute(QUARANTINE.insert(), rows)

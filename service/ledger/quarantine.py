@@ -124,7 +124,8 @@ def append_replayed(
     """Take the facts that a quarantined item gave, all or none, and end it.
 
     Returns an empty receipt where another replay ended it first.
-    Raises NotFound; Refusal where a fact's id was used before with other content.
+    Raises NotFound; Refusal where a fact's id was used before with other content, or names a person
+    who was erased.
     """
     with engine.begin() as connection:
         row = _lock(connection, item_id)
@@ -132,7 +133,8 @@ def append_replayed(
             return Receipt()
         (receipt,) = take_facts(connection, [Batch(facts)])
         if receipt.refused:
-            raise Refusal("conflict", "id", f"{receipt.refused[0].detail} The item stays.")
+            first = receipt.refused[0]
+            raise Refusal(first.code, first.field, f"{first.detail} The item stays.")
         tally = Tally()
         newest_at = newest(fact.occurred_at for fact in facts)
         count_facts(tally, row.source_id, receipt, None, newest_at)

@@ -250,4 +250,35 @@ class DailySalt(SQLModel, table=True):
     salt: str = Field(sa_type=Text)
 
 
+class Erasure(SQLModel, table=True):
+    """One person was taken out of the ledger: when, who asked, and how much there was."""
+
+    __tablename__ = "erasures"
+
+    id: int | None = Field(default=None, primary_key=True)
+    erased_at: datetime = Field(sa_type=Instant)
+    author: str = Field(sa_type=Text)
+    key: str = Field(sa_type=Text, description="of all digests of this ledger, hexadecimal")
+    seq: int = Field(sa_type=BigInteger, description="of the fact that tells of it")
+    identifiers: int
+    facts: int = Field(description="that named the person and name nobody now")
+    quarantined: int = Field(description="refused items deleted")
+    tasks: int = Field(description="deleted")
+    outgoing: int = Field(description="statements to ad platforms emptied")
+
+
+class Tombstone(SQLModel, table=True):
+    """The keyed digest of an identifier that was erased, or of a lead, deal or order of his."""
+
+    __tablename__ = "tombstones"
+
+    digest: str = Field(sa_type=Text, primary_key=True)
+    ends_at: datetime = Field(
+        sa_type=Instant, description="what happened later may name the person anew"
+    )
+    stand_in: str | None = Field(
+        default=None, sa_type=Text, description="of a record: what stands for its person now"
+    )
+
+
 TABLES = SQLModel.metadata.tables

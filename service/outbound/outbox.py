@@ -10,6 +10,7 @@ its order id; a correction is a new row of the next revision. States:
     restated, retracted
                 given out once, and followed by a correction
     withdrawn   changed before it was given out, or where rows are pushed, before it was taken
+    erased      of a person who was erased: emptied, and never contradicted
     unsupported a correction for a platform that takes none
 """
 
@@ -28,6 +29,7 @@ from service.kit.db import reading
 from service.kit.errors import NotFound
 from service.kit.money import to_number
 from service.kit.time import Period, from_micros, iso, parse_duration, to_micros
+from service.ledger.erasure import TOLD_NO_MORE
 from service.ledger.tables import TABLES
 from service.outbound.candidates import statements_of
 from service.outbound.destinations import Destination
@@ -134,6 +136,8 @@ def _take_in(
 def _next_action(before: Row[Any], payload: str | None, untaken: Collection[str]) -> str:
     """What follows the newest row of an order id now that `payload` is true, or nothing is (None);
     empty where nothing needs to be said."""
+    if before.state == TOLD_NO_MORE:
+        return ""
     same = payload is not None and before.digest == _digest(payload)
     given_out = before.state in GIVEN_OUT and before.state not in untaken
     told = given_out or before.action == "restate"

@@ -2,8 +2,8 @@
 
 The report is asked of the mart of then, and again after the facts of each cause, in the order of
 `CAUSES`; the differences from one to the next add up to the whole, in whole minor units and
-millionths. Configuration is exchanged last. Nothing can be erased from the ledger yet, so erasure
-is no cause.
+millionths. Configuration is exchanged last. An erasure leaves every number as it was, of now and of
+then: it is named as a cause so that whoever looks for it sees that it took nothing.
 """
 
 from collections.abc import Callable
@@ -40,6 +40,7 @@ MEANINGS = {
     "identity": "Identifiers, accounts and consents were told: people became one, parted or changed.",
     "deals_changed": "A lead, deal or order that was known already changed: its amount, stage or "
     "refunds.",
+    "erasure": "A person was erased: whose it was is gone, what it counts for is not.",
     "late_facts": "What had happened before the first moment was told after it.",
     "new_facts": "What happened after the first moment.",
     "configuration": "Rules of channels and campaigns, exclusions, and the usual model and lookback "

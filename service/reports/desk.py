@@ -91,6 +91,7 @@ class ReportDesk:
         self._wholes = Wholes()
         self.editions = Editions(engine)
         self._edition: Edition | None = None
+        self._erasure = mart.erasure
 
     def attribution(self, question: Question, intervals: bool = False) -> Answer:
         tests = self._tests(question)
@@ -251,6 +252,7 @@ class ReportDesk:
         """Make sure that answers include `watermark`. Raises Refusal when there is no such seq."""
         if not self._mart.include(watermark):
             raise Refusal("unknown_watermark", "min_watermark", "the ledger has not come so far")
+        self._forget_erased(self._mart.erasure)
 
     @contextmanager
     def reading(self, question: Question) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -276,11 +278,12 @@ class ReportDesk:
         version, rules = self.editions.campaign_rules(question.as_of)
         edition = self._edition_of(question)
         with self._marts.of(question).reading() as mart:
-            watermark, configuration = mart.execute(
-                "SELECT watermark, configuration FROM state"
+            watermark, configuration, erasure = mart.execute(
+                "SELECT watermark, configuration, erasure FROM state"
             ).fetchall()[0]
+            self._forget_erased(erasure)
             named = (edition.version, edition.draft, edition.digest)
-            key = (kind, question, watermark, configuration, version, named)
+            key = (kind, question, watermark, configuration, erasure, version, named)
             if (known := self._answers.get(key)) is not None:
                 return cast(Answer, known)
             prepare_factors(mart, question.currency, self._rate_max_age_days)
@@ -288,6 +291,13 @@ class ReportDesk:
             apply_edition(mart, edition)
             found = answer(mart)
         return cast(Answer, self._answers.keep(key, found))
+
+    def _forget_erased(self, erasure: int) -> None:
+        """Drop what was found before somebody was erased: it may name him."""
+        if erasure > self._erasure:
+            self._erasure = erasure
+            self._marts.forget()
+            self.forget()
 
     def changes(
         self,

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from service.journeys.mart import Mart
 from service.kit.memory import Memory
 from service.ledger.read import last_seq, seq_received_by
+from service.ledger.tombstones import last_erasure
 from service.reports.question import Question
 
 KEPT = 2
@@ -48,11 +49,17 @@ class Marts:
     def as_of(self, moment: int | datetime, with_bots: bool) -> Mart:
         """The mart as it would have been at a watermark or time."""
         watermark = moment if isinstance(moment, int) else seq_received_by(self._engine, moment)
-        name = (min(watermark, last_seq(self._engine)), with_bots)
+        name = (min(watermark, last_seq(self._engine)), with_bots, last_erasure(self._engine))
         if (known := self._old.get(name)) is not None:
             return known
         with self._making_old:  # one at a time, however many ask
-            return self._old.get_or_make(name, lambda: self._make_old(*name))
+            return self._old.get_or_make(name, lambda: self._make_old(name[0], with_bots))
+
+    def forget(self) -> None:
+        """Drop all but the one of now."""
+        self._old.forget()
+        with self._making:
+            self._with_bots = None
 
     def _make_old(self, watermark: int, with_bots: bool) -> Mart:
         mart = self._make_with_bots() if with_bots else self._make()

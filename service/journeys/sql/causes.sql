@@ -7,6 +7,7 @@ SELECT
     CASE
         WHEN f.type = 'spend' AND lines.subject IS NOT NULL THEN 'spend_restated'
         WHEN f.type = 'rate' THEN 'exchange_rates'
+        WHEN f.type = 'erasure' THEN 'erasure'
         WHEN f.type IN ('identify', 'group', 'unlink', 'consent') THEN 'identity'
         WHEN known.object_id IS NOT NULL THEN 'deals_changed'
         -- a spend line happened on its day, whenever it was stated

@@ -1,7 +1,7 @@
 -- The mart. Upper half: facts in columns, as they came. Lower half: what follows from them.
 -- Instants are BIGINT microseconds since 1970 UTC, money BIGINT minor units.
 
-CREATE TABLE state (watermark BIGINT, configuration VARCHAR, fresh_to BIGINT);
+CREATE TABLE state (watermark BIGINT, configuration VARCHAR, fresh_to BIGINT, erasure BIGINT);
 CREATE TABLE sources (source_id INTEGER, name VARCHAR);
 CREATE TABLE identifiers (identifier_id INTEGER, identifier VARCHAR, known BOOLEAN);
 CREATE TABLE identifier_sets (set_id INTEGER, identifiers VARCHAR);
