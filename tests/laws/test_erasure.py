@@ -17,7 +17,7 @@ from service.reports.erasure import person_to_erase
 from service.reports.question import Question
 from tests.laws.laws import law
 from tests.laws.ledgers import FIRST_ARRIVAL, RATE_DAYS, READER, Ledger, whole_dump
-from tests.laws.worlds import NAMED, ANONYMOUS, World, deliveries, worlds
+from tests.laws.worlds import ANONYMOUS, NAMED, World, deliveries, worlds
 
 YEAR = Period(datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC), ZoneInfo("UTC"))
 QUESTION = Question(
