@@ -15,6 +15,7 @@ from rich.table import Table
 
 from service import loading
 from service.checkup import checkup
+from service.erase_command import add_erase
 from service.hook_commands import create_hooks_app
 from service.kit.db import is_sqlite, make_engine
 from service.kit.errors import ThroughlineError
@@ -75,6 +76,7 @@ def _ledger(settings: Settings) -> Any:
 app.add_typer(create_hooks_app(_settings, _ledger), name="hooks")
 app.add_typer(create_links_app(_settings, _ledger), name="links")
 add_pull(app, _settings, _ledger)
+add_erase(app, _settings, _ledger)
 
 
 @app.command()

@@ -5,7 +5,6 @@ happened to goes: each of his identifiers becomes a random one, all that may tel
 the facts, and tombstones keep it from coming back (`tombstones`). One transaction does all of it.
 """
 
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -201,16 +200,14 @@ def _delete_naming(connection: Connection, table: Table, column: Any, person: Er
 
 def _empty_outbox(connection: Connection, records: Sequence[str]) -> int:
     """Leave of what platforms were told about the records no more than that it was told."""
-    stems = sorted(":".join(record.split("\0")[1:]) + ":" for record in records)
-    if not stems:
-        return 0
+    names = {":".join(record.split("\0")[1:]) for record in records}
     told = connection.execute(select(OUTBOX.c.id, OUTBOX.c.order_id)).all()
-    # The stem that an order id may begin with is the last one that is not above it.
-    places = [bisect_right(stems, row.order_id) - 1 for row in told]
+    # `won:deal:D1`, and where each click is told its share, one more part for the click.
+    objects = [row.order_id.partition(":")[2] for row in told]
     ids = [
         row.id
-        for row, place in zip(told, places, strict=True)
-        if place >= 0 and row.order_id.startswith(stems[place])
+        for row, name in zip(told, objects, strict=True)
+        if not names.isdisjoint((name, name.rpartition(":")[0]))
     ]
     for number in ids:
         chosen = OUTBOX.c.id == number

@@ -16,6 +16,7 @@ from service.kit.errors import Conflict, NotFound, Refusal
 from service.kit.time import iso, to_micros
 from service.ledger.append import Batch, NewFact, Receipt, count_facts, take_facts
 from service.ledger.counting import Tally, newest
+from service.ledger.nameless import ERASED
 from service.ledger.tables import TABLES, Quarantined, Source
 
 State = Literal["open", "ended", "all"]
@@ -133,8 +134,10 @@ def append_replayed(
             return Receipt()
         (receipt,) = take_facts(connection, [Batch(facts)])
         if receipt.refused:
-            first = receipt.refused[0]
-            raise Refusal(first.code, first.field, f"{first.detail} The item stays.")
+            detail = receipt.refused[0].detail
+            if receipt.refused[0].code == ERASED:
+                raise Refusal("erased", "identifiers", detail)
+            raise Refusal("conflict", "id", f"{detail} The item stays.")
         tally = Tally()
         newest_at = newest(fact.occurred_at for fact in facts)
         count_facts(tally, row.source_id, receipt, None, newest_at)

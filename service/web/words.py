@@ -194,6 +194,7 @@ CAUSES = {
     "exchange_rates": "Exchange rates",
     "identity": "Identity",
     "deals_changed": "Deals changed",
+    "erasure": "Erasure",
     "late_facts": "Late facts",
     "new_facts": "New facts",
     "configuration": "Configuration",

@@ -191,6 +191,7 @@ async def test_causes_are_told_in_their_order_each_with_its_meaning(fresh: Servi
         "exchange_rates",
         "identity",
         "deals_changed",
+        "erasure",
         "late_facts",
         "new_facts",
         "configuration",

@@ -57,6 +57,8 @@ ROWS: dict[tuple[str, str], tuple[frozenset[str], int]] = {
     ("post", "/v1/quarantine/replay"): (frozenset({"admin"}), 200),
     ("post", "/v1/quarantine/{item_id}/replay"): (frozenset({"admin"}), 404),
     ("post", "/v1/quarantine/{item_id}/dismiss"): (frozenset({"admin"}), 404),
+    ("get", "/v1/erasures"): (frozenset({"admin"}), 200),
+    ("post", "/v1/erasures"): (frozenset({"admin"}), 201),
     ("get", "/v1/keys"): (frozenset({"admin"}), 200),
     ("post", "/v1/keys"): (frozenset({"admin"}), 201),
     ("delete", "/v1/keys/{key_id}"): (frozenset({"admin"}), 404),
