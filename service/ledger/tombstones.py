@@ -17,7 +17,6 @@ import orjson
 from sqlalchemy import Connection, Engine, delete, func, insert, select
 
 from service.kit.db import reading
-from service.kit.time import to_micros
 from service.ledger.nameless import RECORDS, nameless, people_in
 from service.ledger.tables import TABLES
 
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 ERASURES = TABLES["erasures"]
 TOMBSTONES = TABLES["tombstones"]
 AT_ONCE = 400
+_OF_DIGESTS = "SELECT digest, ends_at, stand_in FROM tombstones WHERE digest"
 _FIRST_KEY = select(ERASURES.c.key).order_by(ERASURES.c.id).limit(1)
 Digest = Callable[[str], str]
 
@@ -95,6 +95,9 @@ def screened(connection: Connection, facts: Sequence["NewFact"]) -> Sequence["Ne
     names = {name for groups in people for group in groups for name in group}
     stones = _stones(connection, {digest(name): name for name in names | set(records)})
 
+    if not stones:
+        return facts
+
     def judged(
         fact: "NewFact", payload: dict[str, Any], groups: list[list[str]], record: str
     ) -> "NewFact | None":
@@ -115,9 +118,13 @@ def _holds(stones: dict[str, Stone], names: Iterable[str], occurred_at: int) -> 
 
 
 def _stones(connection: Connection, names: dict[str, str]) -> dict[str, Stone]:
-    """By name the tombstones there are; `names` by digest."""
-    found = {}
-    for part in _parts(list(names)):
-        rows = connection.execute(select(TOMBSTONES).where(TOMBSTONES.c.digest.in_(part)))
-        found.update({names[r.digest]: Stone(to_micros(r.ends_at), r.stand_in) for r in rows})
-    return found
+    """By name the tombstones there are; `names` by digest. One plain statement, as of `insert`: it
+    stands in the way of every fact."""
+    if connection.dialect.name == "postgresql":
+        rows = connection.exec_driver_sql(f"{_OF_DIGESTS} = ANY(%s)", (list(names),))
+    else:
+        listed = orjson.dumps(list(names)).decode()
+        rows = connection.exec_driver_sql(
+            f"{_OF_DIGESTS} IN (SELECT value FROM json_each(?))", (listed,)
+        )
+    return {names[digest]: Stone(ends_at, stand_in) for digest, ends_at, stand_in in rows}

@@ -142,6 +142,21 @@ async def test_her_records_go_on_and_she_may_come_back(fresh: Service) -> None:
     assert values["email"]["value"] == 47
 
 
+async def test_nothing_remembered_outlives_her(fresh: Service) -> None:
+    await fresh.tell(*life())
+    then = fresh.watermark
+    await fresh.ask("/v1/journeys", **MARCH)
+    await fresh.ask("/v1/journeys", as_of=then, **MARCH)
+    await fresh.ask("/v1/journeys", include="bots", **MARCH)
+    marts = fresh.parts.desk._marts
+    old = marts.as_of(then, with_bots=False)
+    assert marts.as_of(then, with_bots=False) is old
+    assert len(fresh.parts.desk._answers) == 3
+    await erased(fresh, email=EMAIL)
+    assert len(fresh.parts.desk._answers) == 0
+    assert len(marts._old) == 0
+
+
 async def test_an_erasure_is_a_cause_that_takes_nothing(fresh: Service) -> None:
     await fresh.tell(*life())
     then = fresh.watermark

@@ -27,7 +27,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
         }
         subprocess.run([command, "migrate"], env=env, check=True, stderr=subprocess.DEVNULL)
         words = [command, "keys", "create", "--name", "bench"]
-        for scope in ("collect", "facts", "read", "people"):
+        for scope in ("collect", "facts", "read", "people", "admin"):
             words += ["--scope", scope]
         key = (
             subprocess.run(words, env=env, check=True, capture_output=True).stdout.decode().strip()
