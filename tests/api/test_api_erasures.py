@@ -185,11 +185,17 @@ async def test_platforms_are_told_nothing_more_of_her(fresh: Service) -> None:
     )
     await make(fresh)
     assert len(await lines(fresh)) == 4
+    await fresh.tell(
+        deal(None, "2026-03-21T09:30:00Z", "won", id="D1", amount="900.00", currency="EUR")
+    )
+    await lines(fresh)
+    assert ("restate", "new") in await states(fresh)
     receipt = await erased(fresh, anonymous_id="g1")
-    assert receipt["outgoing"] == 1
+    assert receipt["outgoing"] == 2
     rows = await lines(fresh)
     assert [row.split(",")[0] for row in rows[2:]] == ["other"]
-    assert sorted(await states(fresh)) == [("report", "erased"), ("report", "sent")]
+    told = [("report", "erased"), ("report", "sent"), ("restate", "erased")]
+    assert sorted(await states(fresh)) == told
     with fresh.parts.engine.connect() as connection:
         told = connection.exec_driver_sql("SELECT payload FROM outbox").fetchall()
     assert "gclid-canary" not in repr(told)
