@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,13 +88,16 @@ class Allocation:
         self._loaded = loaded
         self._filtered = bool(question.filters)
         self.has_credit = has_credit
-        period = question.period
-        at = loaded.journeys.touched_at
-        self.touch_counts = (
-            (at >= period.start_micros) & (at < period.end_micros)
-            if question.basis == "touch"
-            else np.repeat(loaded.in_period, np.diff(loaded.journeys.offsets))
-        )
+        self._dated_by = question.period if question.basis == "touch" else None
+
+    @cached_property
+    def touch_counts(self) -> Bools:
+        """bool[m]: the touchpoints whose credit the question's basis dates inside the period."""
+        journeys = self._loaded.journeys
+        if self._dated_by is None:
+            return np.repeat(self._loaded.in_period, np.diff(journeys.offsets))
+        at, period = journeys.touched_at, self._dated_by
+        return (at >= period.start_micros) & (at < period.end_micros)
 
     def credit_of(self, amounts: Ints) -> Ints:
         """int64[m]: the amounts of the conversions divided over their touchpoints."""

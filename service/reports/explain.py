@@ -23,8 +23,7 @@ MOST_FACTS = 100
 """Facts shown of a conversion's own object."""
 
 _OWN_FACTS = """
-SELECT f.seq FROM object_facts AS f JOIN conversions AS c ON c.kind = f.kind AND c.object_id = f.object_id
-WHERE c.conversion_key = ? ORDER BY f.occurred_at, f.seq LIMIT ?
+SELECT seq FROM object_facts WHERE kind = ? AND object_id = ? ORDER BY occurred_at, seq LIMIT ?
 """
 
 
@@ -47,9 +46,11 @@ def explain(
     """
     row = find(mart, conversion_id)
     journey, allocations = journey_of(mart, question, row, load_whole)
-    own = [seq for (seq,) in mart.execute(_OWN_FACTS, [row[0], MOST_FACTS]).fetchall()]
+    kind, object_id = row[2:4]
+    facts = mart.execute(_OWN_FACTS, [kind, object_id, MOST_FACTS]).fetchall()
+    own = [seq for (seq,) in facts]
     touched = [seq for touchpoint in journey["touchpoints"] for seq in touchpoint["facts"]]
-    ways = Ways(mart, row[0], touched)
+    ways = Ways(mart, kind, object_id, touched)
     linking = facts_of(ways, touched)
     told = tell([*own, *touched, *linking])
     links = {seq: _fact(seq, told) for seq in linking}

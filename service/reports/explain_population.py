@@ -15,6 +15,7 @@ from service.kit.money import count_to_number, to_number
 from service.reports.credited import MILLION, Allocation, counts, exact_sums
 from service.reports.explain_words import Measure, over_touches
 from service.reports.population import (
+    Codes,
     ExcerptAllocation,
     Population,
     PopulationAllocation,
@@ -37,64 +38,91 @@ Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
+class _Overall:
+    """What all conversions are explained from: one measure of the whole population under the model.
+
+    Attributes:
+        total: all credit of the measure, whole units.
+        by_state: int64[k], the credit of each state.
+        journeys, worth: int64[k], the converting journeys that each state took part in, and what
+            they are worth together, whatever its sign.
+    """
+
+    population: Population
+    fit: Fit
+    total: int
+    by_state: Ints
+    journeys: Ints
+    worth: Ints
+
+    @classmethod
+    def of(cls, whole: PopulationAllocation, amounts: Ints, credit: Ints) -> "_Overall":
+        population, fit = whole.fitted(amounts)
+        steps, count = population.steps, population.paths.state_count
+        states = _states(steps.codes, steps.step_of)
+        seen = np.flatnonzero(states >= 0)
+        pairs = np.sort(whole.loaded.journeys.journey[seen] * count + states[seen])
+        journeys, state = np.divmod(pairs[np.diff(pairs, prepend=-1) > 0], max(count, 1))
+        return cls(
+            population,
+            _in_conversions(fit),
+            int(credit.sum()),
+            exact_sums(states + 1, credit, count + 1)[1:],
+            np.bincount(state, minlength=count),
+            exact_sums(state, np.abs(amounts)[journeys], count),
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class _Found:
-    """One measure of the whole population under the model, and where this journey lies in it.
+    """One measure under the model, and this journey's part of it.
 
     Attributes:
         place: the conversion's index in the whole.
-        amounts, credit: int64[n] and int64[m] of the measure, whole units.
-        touch_state: int64[m], -1 where a touch was left out.
+        amount: what it is worth, whole units.
+        codes: int32[t], the states of the journey's steps.
+        step_of, credit: int64[m] of its touches, the step from 0, -1 where a touch was left out.
     """
 
-    whole: PopulationAllocation
-    population: Population
-    fit: Fit
+    overall: _Overall
     measure: Measure
     place: int
-    amounts: Ints
+    amount: int
+    codes: Codes
+    step_of: Ints
     credit: Ints
-    touch_state: Ints
 
     @classmethod
     def of(
         cls, whole: PopulationAllocation, measure: Measure, place: int, amounts: Ints
     ) -> "_Found":
-        population, fit = whole.fitted(amounts)
+        name = "conversions" if measure.currency is None else "value"
         credit = whole.count_credit() if measure.currency is None else whole.value_credit()
-        states = _touch_states(population)
-        return cls(whole, population, _in_conversions(fit), measure, place, amounts, credit, states)
+        overall = whole.kept(f"{name} explained", lambda: _Overall.of(whole, amounts, credit))
+        steps = overall.population.steps
+        touches = slice(*whole.loaded.journeys.offsets[place : place + 2].tolist())
+        first, end = steps.offsets[place : place + 2].tolist()
+        step_of = np.maximum(steps.step_of[touches] - first, -1)
+        codes, amount = steps.codes[first:end], int(amounts[place])
+        return cls(overall, measure, place, amount, codes, step_of, credit[touches])
 
     @property
-    def touches(self) -> slice:
-        """The journey's touches in the whole."""
-        start, end = self.whole.loaded.journeys.offsets[self.place : self.place + 2]
-        return slice(int(start), int(end))
-
-    def journeys_of(self, state: int) -> Ints:
-        """The converting journeys that the state took part in, each once, ascending."""
-        if state not in self._journeys:
-            owner = self.whole.loaded.journeys.journey[self.touch_state == state]
-            self._journeys[state] = owner[np.diff(owner, prepend=-1) > 0]
-        return self._journeys[state]
+    def fit(self) -> Fit:
+        return self.overall.fit
 
     @cached_property
-    def _journeys(self) -> dict[int, Ints]:
-        return {}
-
-    @cached_property
-    def by_state(self) -> Ints:
-        """int64[k], the credit of each state."""
-        count = int(self.touch_state.max(initial=-1)) + 1
-        return exact_sums(self.touch_state + 1, self.credit, count + 1)[1:]
+    def states(self) -> Ints:
+        """int64[m], the state of each touch of the journey; -1 where it was left out."""
+        return _states(self.codes, self.step_of)
 
     def carried(self, state: int) -> int:
         """What this journey carries of the state's credit."""
-        mine = self.touches
-        return int(self.credit[mine][self.touch_state[mine] == state].sum())
+        return int(self.credit[self.states == state].sum())
 
     def labels(self, state: int) -> tuple[str | None, ...]:
         """What names the state; a frequency of it is a state of its own with the same labels."""
-        return self.population.labels[int(self.population.steps.channel_of[state])]
+        population = self.overall.population
+        return population.labels[int(population.steps.channel_of[state])]
 
     def label(self, state: int) -> str:
         return ", ".join(label or "none" for label in self.labels(state))
@@ -125,12 +153,12 @@ def explain_population(
             "note": OVER if counted.fit.shares is not None else INSIDE,
             "states": list(question.group_by),
             "converting_journeys": int(whole.has_credit.sum()),
-            "other_journeys": len(counted.population.null_path),
+            "other_journeys": len(counted.overall.population.null_path),
             **_plain(counted.fit),
         },
         "states": [
             _of_state(state, counted, valued, model, question.currency)
-            for state in _states_of_conversion(counted.population, place)
+            for state in dict.fromkeys(counted.codes.tolist())
         ],
         "touchpoints": [
             {
@@ -165,12 +193,6 @@ def _in_conversions(fit: Fit) -> Fit:
     return replace(fit, details={**fit.details, "marginal": marginal / MILLION})
 
 
-def _states_of_conversion(population: Population, place: int) -> list[int]:
-    """The distinct states of the conversion's steps, in the order in which they come."""
-    start, end = population.steps.offsets[place : place + 2]
-    return list(dict.fromkeys(population.steps.codes[start:end].tolist()))
-
-
 def _of_state(
     state: int, counted: _Found, valued: _Found | None, model: ModelSpec, currency: str
 ) -> dict[str, Any]:
@@ -179,7 +201,7 @@ def _of_state(
     if valued is not None:
         of_value = valued.fit.details
         details |= {name: of_value[name] for name in of_value if name.startswith("value_")}
-        value, carried = int(valued.by_state[state]), valued.carried(state)
+        value, carried = int(valued.overall.by_state[state]), valued.carried(state)
     shares, positions = counted.fit.shares, _positions(counted.fit)
     return {
         "state": [label or "" for label in counted.labels(state)],
@@ -187,8 +209,8 @@ def _of_state(
         **{n: round(float(column[state]), 9) for n, column in details.items()},
         **({} if positions is None else {"positions": positions.get(state, [])}),
         "value": to_number(value, currency),
-        "conversions": count_to_number(int(counted.by_state[state])),
-        "journeys": len(counted.journeys_of(state)),
+        "conversions": count_to_number(int(counted.overall.by_state[state])),
+        "journeys": int(counted.overall.journeys[state]),
         "carried_value": to_number(carried, currency),
         "carried_conversions": count_to_number(counted.carried(state)),
         "worked_value": None if valued is None else work_state(valued.fit, state, model),
@@ -198,16 +220,14 @@ def _of_state(
 
 def _worked(found: _Found) -> list[str]:
     """Of each touch of the journey, from what the model found to its credit."""
-    steps, first = found.population.steps, int(found.population.steps.offsets[found.place])
-    step_of = steps.step_of[found.touches].tolist()
-    credit = found.credit[found.touches].tolist()
-    states = found.touch_state[found.touches].tolist()
-    texts = []
-    for step, state, amount in zip(step_of, states, credit, strict=True):
+    step_of, texts = found.step_of.tolist(), []
+    for step, state, amount in zip(
+        step_of, found.states.tolist(), found.credit.tolist(), strict=True
+    ):
         if step < 0:
             texts.append(LEFT_OUT)
             continue
-        text = _inside(found, step - first) if found.fit.shares is None else _over(found, state)
+        text = _inside(found, step) if found.fit.shares is None else _over(found, state)
         spread = over_touches(step_of.count(step))
         if spread or amount != found.carried(state) or found.fit.shares is None:
             spread += f" = {found.measure.bare(amount)}"
@@ -218,24 +238,18 @@ def _worked(found: _Found) -> list[str]:
 def _over(found: _Found, state: int) -> str:
     """The state's share of everything, this journey's part of that, and the steps it goes to."""
     assert found.fit.shares is not None
-    said = found.measure.said
-    journeys = found.journeys_of(state)
-    steps = found.population.steps
-    start, end = steps.offsets[found.place : found.place + 2]
-    visits = int((steps.codes[start:end] == state).sum())
-    whole = int(found.credit.sum())
-    state_credit = int(found.by_state[state])
-    worth, all_worth = (
-        abs(int(found.amounts[found.place])),
-        int(np.abs(found.amounts[journeys]).sum()),
-    )
-    with_it = f"{len(journeys)} converting journey{'s' if len(journeys) > 1 else ''} with it"
+    said, overall = found.measure.said, found.overall
+    journeys, all_worth = int(overall.journeys[state]), int(overall.worth[state])
+    visits = int((found.codes == state).sum())
+    with_it = f"{journeys} converting journey{'s' if journeys > 1 else ''} with it"
     part = (
-        f"{said(worth)} of the {said(all_worth)} of {with_it}" if all_worth else f"1 of {with_it}"
+        f"{said(abs(found.amount))} of the {said(all_worth)} of {with_it}"
+        if all_worth
+        else f"1 of {with_it}"
     )
     text = (
-        f"{found.label(state)}: {number(float(found.fit.shares[state]))} of all {said(whole)} = "
-        f"{found.measure.bare(state_credit)}; this journey is {part} and carries "
+        f"{found.label(state)}: {number(float(found.fit.shares[state]))} of all {said(overall.total)} = "
+        f"{found.measure.bare(int(overall.by_state[state]))}; this journey is {part} and carries "
         f"{found.measure.bare(found.carried(state))}"
     )
     return text + (f"; divided equally over its {visits} steps" if visits > 1 else "")
@@ -243,9 +257,9 @@ def _over(found: _Found, state: int) -> str:
 
 def _inside(found: _Found, step: int) -> str:
     """The weight of a step among those of its path, times what the conversion is worth."""
-    weights = weights_of_steps(found.fit, found.population, found.place)
+    weights = weights_of_steps(found.fit, found.overall.population, found.place)
     total = float(weights.sum())
-    whole = found.measure.said(int(found.amounts[found.place]))
+    whole = found.measure.said(found.amount)
     if total <= 0:
         return f"no step of the path has a weight, so all to its last step; of {whole}"
     weight = float(weights[step])
@@ -255,12 +269,9 @@ def _inside(found: _Found, step: int) -> str:
     )
 
 
-def _touch_states(population: Population) -> Ints:
-    steps = population.steps
-    kept = np.where(steps.step_of >= 0, steps.step_of, 0)
-    if not len(steps.codes):
-        return np.full(len(steps.step_of), -1)
-    return np.where(steps.step_of >= 0, steps.codes[kept], -1)
+def _states(codes: Codes, step_of: Ints) -> Ints:
+    """int64[m], the state of each touch by its step; -1 where it was left out."""
+    return np.append(codes, -1).astype(np.int64)[step_of]
 
 
 def _positions(found: Fit) -> dict[int, list[dict[str, Any]]] | None:

@@ -14,34 +14,27 @@ import duckdb
 
 from service.reports.journeys import identifier_dict
 
-# Materialized, so that the few sets are looked up and not joined with all there are.
+# One after the other, each with what the one before found as a list: DuckDB then looks the few up,
+# and reads the whole table where they come out of another part of the same query.
 _SETS_OF_TOUCHES = """
-WITH told AS MATERIALIZED (
-    SELECT seq, set_id FROM page_views WHERE seq IN (SELECT UNNEST($seqs))
-    UNION ALL SELECT seq, set_id FROM touches WHERE seq IN (SELECT UNNEST($seqs))
-), named AS MATERIALIZED (
-    SELECT set_id, person_id FROM set_people WHERE set_id IN (SELECT set_id FROM told)
-)
-SELECT told.seq, told.set_id, named.person_id, people.public_id
-FROM told
-JOIN named ON named.set_id = told.set_id
-JOIN people ON people.person_id = named.person_id
-WHERE people.person_id IN (SELECT person_id FROM named)
+SELECT seq, set_id FROM page_views WHERE seq IN (SELECT UNNEST($seqs))
+UNION ALL SELECT seq, set_id FROM touches WHERE seq IN (SELECT UNNEST($seqs))
+"""
+_PEOPLE_OF_SETS = """
+SELECT named.set_id, named.person_id, people.public_id
+FROM set_people AS named JOIN people ON people.person_id = named.person_id
+WHERE named.set_id IN (SELECT UNNEST($sets))
 """
 
 # How the conversion names its people: its own facts, its contacts, and the facts of its lead.
 _SETS_OF_CONVERSION = """
-WITH own AS (
-    SELECT f.set_id, f.lead_id FROM object_facts AS f
-    JOIN conversions AS c ON c.kind = f.kind AND c.object_id = f.object_id
-    WHERE c.conversion_key = $key
+WITH own AS MATERIALIZED (
+    SELECT set_id, lead_id FROM object_facts WHERE kind = $kind AND object_id = $object_id
 )
 SELECT p.set_id, p.person_id FROM set_people AS p WHERE p.set_id IN (
     SELECT set_id FROM own
     UNION ALL
-    SELECT x.set_id FROM object_contacts AS x
-    JOIN conversions AS c ON c.kind = x.kind AND c.object_id = x.object_id
-    WHERE c.conversion_key = $key
+    SELECT set_id FROM object_contacts WHERE kind = $kind AND object_id = $object_id
     UNION ALL
     SELECT set_id FROM object_facts
     WHERE kind = 'lead' AND object_id IN (SELECT lead_id FROM own)
@@ -97,12 +90,18 @@ class Joined:
 
 
 class Ways:
-    """The ways from the touchpoints of one conversion to those whom it names."""
+    """The ways from the touchpoints of one conversion to those whom its object names."""
 
-    def __init__(self, mart: duckdb.DuckDBPyConnection, key: int, touches: Sequence[int]) -> None:
-        found = mart.execute(_SETS_OF_TOUCHES, {"seqs": list(touches)}).fetchall()
-        self._touched = {seq: (set_id, person, name) for seq, set_id, person, name in found}
-        ends = mart.execute(_SETS_OF_CONVERSION, {"key": key}).fetchall()
+    def __init__(
+        self,
+        mart: duckdb.DuckDBPyConnection,
+        kind: str,
+        object_id: str,
+        touches: Sequence[int],
+    ) -> None:
+        self._touched = _touched(mart, touches)
+        object_of = {"kind": kind, "object_id": object_id}
+        ends = mart.execute(_SETS_OF_CONVERSION, object_of).fetchall()
         people = sorted({person for _, person, _ in self._touched.values()})
         rows = mart.execute(_MEMBERS, {"people": people}).fetchall()
         self.names: dict[int, str] = {}
@@ -174,6 +173,16 @@ class Ways:
         if cut is None:
             return int(first)
         return int(last) if last_at > cut else None
+
+
+def _touched(
+    mart: duckdb.DuckDBPyConnection, touches: Sequence[int]
+) -> dict[int, tuple[int, int, str]]:
+    """By seq the set of identifiers that a touch names, its person and that one's public id."""
+    told = mart.execute(_SETS_OF_TOUCHES, {"seqs": list(touches)}).fetchall()
+    sets = {"sets": sorted({set_id for _, set_id in told if set_id is not None})}
+    named = {row[0]: row for row in mart.execute(_PEOPLE_OF_SETS, sets).fetchall()}
+    return {seq: named[set_id] for seq, set_id in told if set_id in named}
 
 
 def _withdrawn(mart: duckdb.DuckDBPyConnection, ids: list[int]) -> dict[frozenset[int], int]:

@@ -5,8 +5,10 @@ campaigns. A non-converting journey is what a person without such a conversion t
 period, once per person (by scope `account`: once per account).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeVar
 
 import duckdb
 import numpy as np
@@ -31,6 +33,7 @@ from service.reports.wholes import LoadWhole
 
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
+T = TypeVar("T")
 
 _UNITS = {
     "person": "t.person_id",
@@ -148,16 +151,15 @@ class PopulationAllocation(Allocation):
         return credit
 
     def value_credit(self) -> Ints:
-        return self._kept("value", self._loaded.value)
+        return self.kept("value", lambda: self.credit_of(self._loaded.value))
 
     def count_credit(self) -> Ints:
-        return self._kept("conversions", counts(self._loaded))
+        return self.kept("conversions", lambda: self.credit_of(counts(self._loaded)))
 
-    def _kept(self, measure: str, amounts: Ints) -> Ints:
+    def kept(self, name: str, make: Callable[[], T]) -> T:
+        """What `make` gives for this model and question, made `once` of what is loaded."""
         asked = replace(self._question, models=(), filters=())
-        return once(
-            self._loaded, (measure, str(self._model), asked), lambda: self.credit_of(amounts)
-        )
+        return once(self._loaded, (name, str(self._model), asked), make)
 
     def _told_apart(self) -> Codes:
         return self._codes.astype(np.int32)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from service.reports.population import PopulationAllocation
 from tests.api.harness import Json, Service, order, running, touch
 from tests.api.test_api_configuration import draft, publish
 
@@ -59,6 +60,22 @@ async def test_one_after_the_other(shop: Service, model: str) -> None:
         await explained(shop, model, **asked)
         await explained(shop, model, "B1", **asked)
     await explained(shop, model, as_of="4")
+
+
+async def test_all_journeys_are_gone_through_once(
+    shop: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, fitted = [], PopulationAllocation.fitted
+
+    def counting(allocation: PopulationAllocation, amounts: Any) -> Any:
+        asked.append(amounts)
+        return fitted(allocation, amounts)
+
+    monkeypatch.setattr(PopulationAllocation, "fitted", counting)
+    for name in ("A1", "B1"):
+        where = f"/v1/conversions/won:order:{name}/explain"
+        await shop.ask(where, model="markov", **MARCH)
+    assert len(asked) == 2  # of conversions and of value
 
 
 async def test_facts_that_come_count_in_the_next(shop: Service) -> None:

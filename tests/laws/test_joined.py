@@ -9,7 +9,11 @@ from tests.laws.laws import law
 from tests.laws.ledgers import Ledger
 from tests.laws.worlds import worlds
 
-_JOURNEYS = "SELECT conversion_key, LIST(seq) FROM journeys WHERE of_person GROUP BY conversion_key"
+_JOURNEYS = (
+    "SELECT c.kind, c.object_id, LIST(j.seq) FROM journeys AS j "
+    "JOIN conversions AS c ON c.conversion_key = j.conversion_key WHERE j.of_person "
+    "GROUP BY c.conversion_key, c.kind, c.object_id"
+)
 
 
 @law(sqlite=5, postgres=0)
@@ -21,8 +25,8 @@ def test_touchpoints_are_joined_by_facts(ledger: Ledger, data: st.DataObject) ->
         rows = connection.execute(text("SELECT seq, payload FROM facts")).all()
     payloads = {row.seq: row.payload for row in rows}
     with mart.reading() as reader:
-        for key, seqs in reader.execute(_JOURNEYS).fetchall():
-            ways = Ways(reader, key, seqs)
+        for kind, object_id, seqs in reader.execute(_JOURNEYS).fetchall():
+            ways = Ways(reader, kind, object_id, seqs)
             for seq in seqs:
                 found = ways.of(seq)
                 assert found is not None
