@@ -143,6 +143,7 @@ TREND: Any = {
     "points": [{"day": "2026-03-01", **FIGURES}],
     "unattributed": NO_FIGURES,
     "totals": FIGURES,
+    "incremental": [],
     "meta": META,
 }
 CONVERSION: Any = {

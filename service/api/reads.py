@@ -135,10 +135,12 @@ def get_roi(request: Request, caller: Reader, question: Asked, parts: NeedsParts
     examples.TREND,
     flat_rows,
     FILTERS,
+    listing(schema_of(examples.TREND), incremental=BROUGHT_ROI),
     every=("How fine the points are.", "day", {"type": "string", "enum": list(TIMES)}),
 )
 def get_trend(request: Request, caller: Reader, question: Asked, parts: NeedsParts) -> Response:
-    """The figures of `/v1/roi` by day, week or month of the period."""
+    """The figures of `/v1/roi` by day, week or month of the period, oldest first; so are the rows of
+    `incremental`: of a model with a baseline, what would not have happened."""
     every = request.query_params.get("every", "day")
     if every not in TIMES:
         raise Refusal("unknown_value", "every", f"every is one of {', '.join(TIMES)}")

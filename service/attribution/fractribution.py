@@ -28,6 +28,7 @@ FRACTRIBUTION = ModelDefinition(
         "One touch: it gets everything.",
         "No step is worth anything: the last touch.",
         "A path that never occurs converts at a rate of 0.",
+        "Of repeat purchases, the journey to a customer's first win is one without a conversion.",
     ),
     source="https://github.com/google/fractribution",
     parameters=STEP_PARAMETERS,

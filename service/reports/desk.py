@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
 from functools import cache
+from operator import itemgetter
 from typing import Any, cast
 
 import duckdb
@@ -139,11 +140,16 @@ class ReportDesk:
         return list_lift_tests(self._engine, self.editions.settled_at(question.as_of))
 
     def trend(self, question: Question, every: str = "day") -> Answer:
-        """Points of spend, revenue and counts by day, week or month of the period."""
+        """Points of spend, revenue and counts by day, week or month of the period, oldest first; so
+        are the rows of what would not have happened."""
         by_time = replace(question, group_by=(every,))
         answer = self.roi(by_time)
         return {
             "points": answer["rows"],
+            "incremental": [
+                {**model, "rows": sorted(model["rows"], key=itemgetter(every))}
+                for model in answer["incremental"]
+            ],
             "unattributed": answer["unattributed"],
             "totals": answer["totals"],
             "meta": answer["meta"],

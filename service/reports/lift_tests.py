@@ -12,9 +12,10 @@ from sqlalchemy import Engine
 from service.collect.refusals import refusal_of
 from service.collect.schemas import Text
 from service.kit.currencies import minor_digits
-from service.kit.errors import Conflict, NotFound, Refusal
+from service.kit.errors import Conflict, NotFound, Refusal, ThroughlineError
 from service.kit.time import iso, to_micros
-from service.ledger.configuration import read_setting, read_settings, write_setting
+from service.ledger.configuration import read_setting, read_settings
+from service.ledger.versions import write_next
 from service.reports.question import YEARS
 
 PREFIX: Final = "lift_test:"
@@ -81,20 +82,41 @@ def add_lift_test(
     engine: Engine, test_id: str, test: LiftTest, now: datetime, author: str
 ) -> dict[str, Any]:
     """Keep a test; gives it as `list_lift_tests` does. Raises Conflict for an id that is taken."""
-    if read_setting(engine, PREFIX + test_id)[1] is not None:
-        raise Conflict(
-            "lift_test_exists", f"The id {test_id!r} is taken. Delete it to state it anew."
-        )
+    taken = Conflict(
+        "lift_test_exists", f"The id {test_id!r} is taken. Delete it to state it anew."
+    )
+    version, held = read_setting(engine, PREFIX + test_id)
+    if held is not None:
+        raise taken
     value = test.model_dump(mode="json", by_alias=True)
-    version = write_setting(engine, PREFIX + test_id, value, now, author)
+    version = _write(engine, test_id, value, now, author, version, taken)
     return _shown(test_id, version, value, now)
 
 
 def end_lift_test(engine: Engine, test_id: str, now: datetime, author: str) -> None:
     """A test that no longer holds; answers as of an earlier moment still know it. Raises NotFound."""
-    if read_setting(engine, PREFIX + test_id)[1] is None:
-        raise NotFound("no_such_lift_test", f"There is no lift test {test_id[:64]!r}.")
-    write_setting(engine, PREFIX + test_id, None, now, author)
+    gone = NotFound("no_such_lift_test", f"There is no lift test {test_id[:64]!r}.")
+    version, held = read_setting(engine, PREFIX + test_id)
+    if held is None:
+        raise gone
+    _write(engine, test_id, None, now, author, version, gone)
+
+
+def _write(
+    engine: Engine,
+    test_id: str,
+    value: Any,
+    now: datetime,
+    author: str,
+    after: int,
+    late: ThroughlineError,
+) -> int:
+    """Make the next version of what was seen to hold or to be free. Raises `late` where another was
+    quicker: whoever is second is told the same, however close behind."""
+    try:
+        return write_next(engine, PREFIX + test_id, value, now, author, after=after, also={})
+    except Conflict:
+        raise late from None
 
 
 def list_lift_tests(engine: Engine, known_at: datetime | None = None) -> list[dict[str, Any]]:

@@ -91,14 +91,18 @@ class Population:
     null_person: Ints
     labels: list[tuple[Label, ...]]
 
-    def counted(self, converting: NDArray[np.bool_], amounts: Ints) -> Paths:
-        """The paths with the converting journeys among the loaded, and what they are worth."""
+    def counted(
+        self, converting: NDArray[np.bool_], others: NDArray[np.bool_], amounts: Ints
+    ) -> Paths:
+        """The paths with the converting journeys among the loaded, and what they are worth; others
+        of the loaded are counted beside those without a conversion."""
         count = self.paths.path_count
         paths = self.path_of[converting]
+        nulls = np.concatenate((self.null_path, self.path_of[others]))
         return replace(
             self.paths,
             conversions=np.bincount(paths, minlength=count),
-            nulls=np.bincount(self.null_path, minlength=count),
+            nulls=np.bincount(nulls, minlength=count),
             values=np.bincount(paths, worth_of(amounts[converting]), count).astype(np.float64),
         )
 
@@ -180,8 +184,17 @@ class PopulationAllocation(Allocation):
         population = once(self._loaded, self._key(stage), lambda: self._population_of(stage))
         reached = self._loaded.conversions["stage"] == stage
         converting = reached & self.has_credit & (np.diff(population.steps.offsets) > 0)
-        paths = population.counted(converting, amounts)
+        others = self.led_to_none(converting, amounts)
+        paths = population.counted(converting & ~others, others, amounts)
         return population, converting, remembered_fit(paths, self._model)
+
+    def led_to_none(self, converting: NDArray[np.bool_], amounts: Ints) -> NDArray[np.bool_]:
+        """bool[n], those of the converting journeys that led to nothing of what is measured: where
+        that is repeat purchases, those of a customer's first."""
+        first: NDArray[np.bool_] = converting & (self._loaded.conversions["ordinal"] == 1)
+        if self._question.conversion == "repeat" and not amounts[first].any():
+            return first
+        return np.zeros_like(converting)
 
     def _key(self, stage: int) -> tuple[object, ...]:
         """What the population of a stage depends on, besides what is loaded."""

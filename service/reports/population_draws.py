@@ -75,13 +75,15 @@ def draw_credit(
     cells = owner * pairs.count + pairs.pair
     by_group = exact_sums(cells, credit[pairs.touches], GROUPS * pairs.count)
     drawn = redraw(by_group.reshape(GROUPS, pairs.count))
+    others = allocation.led_to_none(converting, amounts)
+    converting = converting & ~others
     tables = _Tables(
         population.paths,
         groups[converting],
         population.path_of[converting],
         amounts[converting],
-        people.groups(population.null_person),
-        population.null_path,
+        np.concatenate((people.groups(population.null_person), groups[others])),
+        np.concatenate((population.null_path, population.path_of[others])),
     )
     shares = fit_draws(*tables.counts, allocation.model, draw_weights())
     # Coarser than the noise of floating-point solvers, so that every machine gives the same units.

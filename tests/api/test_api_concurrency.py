@@ -1,6 +1,7 @@
 """Many at once: each event counts once, and every answer adds up while facts come in."""
 
 import asyncio
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from service.journeys.mart import Mart
+from service.reports import lift_tests
 from tests.api.harness import Json, Service, order, running, touch, unique
 
 pytestmark = pytest.mark.anyio
@@ -147,3 +149,40 @@ async def test_readers_of_one_earlier_moment_make_its_mart_once(
     questions = (fresh.ask("/v1/roi", as_of=fresh.watermark - 1, tz=zone) for zone in ZONES)
     await asyncio.gather(*questions)
     assert len(made) == 1
+
+
+@pytest.mark.parametrize("alike", [True, False], ids=["the same", "another"])
+async def test_of_two_who_state_one_lift_test_at_once_the_second_is_told_so(
+    either: Service, monkeypatch: pytest.MonkeyPatch, alike: bool
+) -> None:
+    """Both have seen that the id is free before either writes."""
+    path, both = "/v1/lift-tests", threading.Barrier(2, timeout=20)
+    test = {
+        "id": "t-1", "channel": "email", "from": "2026-01-01", "to": "2026-02-01",
+        "incremental_conversions": 3, "standard_error": 1,
+    }  # fmt: skip
+    other = test if alike else {**test, "incremental_conversions": 4}
+    read = lift_tests.read_setting
+
+    def read_together(*given: Any) -> Any:
+        seen = read(*given)
+        both.wait()
+        return seen
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lift_tests, "read_setting", read_together)
+        answers = await asyncio.gather(*(either.post(each, path) for each in (test, other)))
+    made, refused = sorted(answers, key=lambda answer: answer.status_code)
+    assert (made.status_code, refused.status_code) == (201, 409)
+    assert (await either.get(path)).json()["items"] == [made.json()]
+    # To the letter what a second one hears that comes afterwards.
+    later = await either.post(other, path)
+    assert (refused.status_code, refused.json()) == (later.status_code, later.json())
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lift_tests, "read_setting", read_together)
+        headers = either.bearer("admin")
+        ended = await asyncio.gather(
+            *(either.client.delete(f"{path}/t-1", headers=headers) for _ in range(2))
+        )
+    assert sorted(answer.status_code for answer in ended) == [204, 404]

@@ -69,6 +69,35 @@ async def test_the_same_in_the_table_of_spend_and_revenue(shop: Service) -> None
     assert other["incremental"] == []
 
 
+async def test_the_same_over_time(shop: Service) -> None:
+    late = [f"t{n}" for n in range(6)]
+    await shop.tell(
+        *(touch(who, "2026-03-11T09:00:00Z", channel="paid_search") for who in late),
+        *(order(who, "2026-03-11T12:00:00Z", id=who) for who in late),
+    )
+    spend = {"date": "2026-03-11", "source": "google", "medium": "cpc", "amount": "50.00",
+             "currency": "EUR"}  # fmt: skip
+    await shop.tell(spend, path="/v1/spend")
+    asked = {**ELEVEN_DAYS, "model": "incremental:half_life=2d"}
+    whole = (await shop.ask("/v1/roi", **asked))["incremental"][0]
+    for every, points in (("day", ["2026-03-01", "2026-03-11"]), ("month", ["2026-03-01"])):
+        answer = await shop.ask("/v1/trend", every=every, **asked)
+        (brought,) = answer["incremental"]
+        assert brought["model"] == asked["model"]
+        # Oldest first, as the points are, though the last day brought more.
+        assert [row[every] for row in brought["rows"]] == points
+        for name in ("conversions", "customers", "revenue"):
+            found = summed(brought["rows"], brought["baseline"], name)
+            assert found == pytest.approx(answer["totals"][name], abs=1e-9)
+            # However it is cut by time, it is what the model says of the whole.
+            assert brought["baseline"][name] == whole["baseline"][name]
+        spent = {point[every]: point["spend"] for point in answer["points"]}
+        for row in brought["rows"]:
+            assert row["roas"] == pytest.approx(row["revenue"] / spent[row[every]], abs=1e-6)
+    other = await shop.ask("/v1/trend", **{**asked, "model": "linear"})
+    assert other["incremental"] == []
+
+
 async def test_a_lift_test_stands_beside_and_changes_nothing_else(shop: Service) -> None:
     before = await shop.ask("/v1/attribution", **ELEVEN_DAYS)
     assert (await shop.post(TEST, "/v1/lift-tests", key="admin")).status_code == 201

@@ -126,3 +126,29 @@ async def test_transforms_come_before_the_model(shop: Service) -> None:
     without search 1/2: all to email."""
     answer = await shop.ask("/v1/attribution", model="fractribution:transform=first", **MARCH)
     assert _by_channel(answer) == {"email": (3, 220), "paid_search": (0, 0)}
+
+
+async def test_a_first_win_is_no_repeat_purchase(shop: Service) -> None:
+    """All who met email, search, letter bought again after it; of those of email, search the one who
+    bought did so for the first time. Left alone, no part of the longer path leads to a repeat
+    purchase, so each is worth the same; counted as one, the first win would take from the letter."""
+    await shop.tell(
+        touch("p3", _day(3), channel="paid_search"),
+        order("p3", _day(4), "10.00"),
+        touch("p3", _day(5), channel="letter"),
+        order("p3", _day(6), "30.00"),
+    )
+    asked = {"model": "fractribution:transform=first", "conversion": "repeat", **MARCH}
+    for path, measure in (("/v1/attribution", "value"), ("/v1/roi", "conversions")):
+        rows = (await shop.ask(path, **asked))["rows"]
+        found = {row["channel"]: row[measure] for row in rows}
+        part = 10 if measure == "value" else pytest.approx(1 / 3, abs=1e-6)
+        assert found == dict.fromkeys(("email", "paid_search", "letter"), part), path
+    # In every draw of people too, whoever of the others is drawn.
+    answer = await shop.ask("/v1/attribution", intervals="true", **asked)
+    assert [row["interval"]["share"] for row in answer["rows"]] == [[0.333333, 0.333333]] * 3
+    # What is asked of all purchases of the same answer is told from all of them.
+    won = await shop.ask("/v1/attribution", model=asked["model"], **MARCH)
+    assert {row["channel"]: row["revenue"] for row in rows} == {
+        row["channel"]: row["value"] for row in won["rows"]
+    }

@@ -198,12 +198,13 @@ async def test_the_other_forms_of_a_body_say_the_same(world: Service, path: str)
     [
         {},
         {"model": "first_touch,time_decay:half_life=3d"},
+        {"model": "incremental:half_life=1h"},
         {"group_by": "campaign,day"},
         {"group_by": "landing_page", "filter_channel": "paid_search"},
         {"basis": "touch", "conversion": "lead", "currency": "KZT"},
         {"from_": "1999-01-01", "to": "1999-01-02"},
     ],
-    ids=["plain", "two_models", "by_day", "filtered", "in_tenge", "nothing"],
+    ids=["plain", "two_models", "incremental", "by_day", "filtered", "in_tenge", "nothing"],
 )
 async def test_answers_fit_their_schemas(world: Service, more: Json) -> None:
     for name in REPORTS:
