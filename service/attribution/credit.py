@@ -33,7 +33,9 @@ def allocate_journeys(totals: Ints, weights: Ints, offsets: Ints) -> Ints:
     for first, end in blocks(offsets):
         start, stop = offsets[first], offsets[end]
         inside = offsets[first : end + 1] - start
-        credit[start:stop] = _allocate_block(totals[first:end], weights[start:stop], inside)
+        part = weights[start:stop]
+        divide = _equally if part.max(initial=0) <= 1 else _by_weight
+        credit[start:stop] = divide(totals[first:end], part, inside)
     return credit
 
 
@@ -48,7 +50,24 @@ def _check(totals: Ints, weights: Ints, offsets: Ints) -> None:
         raise ValueError("a total has no mirror in 64 bits")
 
 
-def _allocate_block(totals: Ints, weights: Ints, offsets: Ints) -> Ints:
+def _equally(totals: Ints, weights: Ints, offsets: Ints) -> Ints:
+    """Credit of weights that are all 0 or 1: touches of weight 1 get the same, and one unit more as
+    long as there are any left, from the front. Where each journey has one such touch, there is
+    nothing to divide."""
+    running = np.zeros(len(weights) + 1, dtype=np.int64)
+    np.cumsum(weights, out=running[1:])
+    before = running.take(offsets)
+    counts, sizes = np.diff(before), np.diff(offsets)
+    if counts.max() <= 1:
+        return np.repeat(totals, sizes) * weights
+    quotients, rests = np.divmod(np.abs(totals), np.maximum(counts, 1))
+    parts = np.repeat(quotients, sizes)
+    parts += running[1:] <= np.repeat(before[:-1] + rests, sizes)
+    parts *= weights
+    return _mirrored(parts, totals, sizes)
+
+
+def _by_weight(totals: Ints, weights: Ints, offsets: Ints) -> Ints:
     sums = segment_sums(weights, offsets)
     if sums.max() >= WEIGHT_LIMIT:
         raise ValueError("the weights of a journey add up to 2**31 or more")
@@ -64,8 +83,13 @@ def _allocate_block(totals: Ints, weights: Ints, offsets: Ints) -> Ints:
     # A weight sum of zero makes its whole total a quotient, spread over weights of zero: no credit.
     if np.any(leftovers):
         parts[_served(leftovers, products, owner)] += 1
+    return _mirrored(parts, totals, np.diff(offsets))
+
+
+def _mirrored(parts: Ints, totals: Ints, sizes: Ints) -> Ints:
+    """The parts of the totals without a sign, with it."""
     if totals.min() < 0:
-        parts *= np.where(totals < 0, -1, 1).take(owner)
+        parts *= np.repeat(np.where(totals < 0, -1, 1), sizes)
     return parts
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from service.attribution.chains import Chain, Statistics, statistics_of
+from service.attribution.draws import Draws
 from service.attribution.journeys import Bools
 from service.attribution.markov import chain_within
 from service.attribution.paths import Floats, Paths
@@ -46,12 +47,12 @@ def draw_markov(
     Raises:
         Refusal: `too_many_states`, of which fewer can be drawn than fitted.
     """
-    nonempty = np.flatnonzero(paths.sizes > 0)
+    nonempty = paths.sizes > 0
     count = conversions.shape[0] if draws is None else len(draws)
     shares = np.zeros((count, paths.state_count))
-    if not len(nonempty):
+    if not nonempty.any():
         return shares
-    chain = chain_within(paths.select(paths.sizes > 0), order)
+    chain = chain_within(paths.select(nonempty), order)
     if chain.state_count > MOST_DRAWN_STATES:
         raise Refusal(
             "too_many_states",
@@ -60,8 +61,9 @@ def draw_markov(
             f"have {chain.state_count}; ask for a coarser group_by, or without intervals",
         )
     statistics, members = statistics_of(chain), chain.contains(paths.state_count)
-    won, lost, worth = (table[:, nonempty] for table in (conversions, nulls, values))
-    groups = _Counted.of(statistics, won, lost if null else lost * 0, worth)
+    kept = Draws(conversions, nulls, values).of_paths(nonempty)
+    lost = kept.nulls if null else kept.nulls * 0
+    groups = _Counted.of(statistics, kept.conversions, lost, kept.values)
     at_once = max(_CELLS // chain.state_count**2, 1)
     for first in range(0, count, at_once):
         rows = slice(first, min(first + at_once, count))

@@ -56,13 +56,8 @@ def fit(weights: Ints, offsets: Ints, sums: Ints) -> Ints:
     """
     if len(sums) == 0 or sums.max() < WEIGHT_LIMIT:
         return weights
-    sizes = np.diff(offsets)
-    owner = journey_of(sizes)
-    large = np.flatnonzero((sums >= WEIGHT_LIMIT).take(owner))
-    journey = owner.take(large)
-    share = weights.take(large) / sums.take(journey)
-    room = WEIGHT_LIMIT - 1 - sizes.take(journey)
-    scaled = np.floor(share * room).astype(np.int64)
-    fitted = weights.copy()
-    fitted[large] = np.where(share > 0, np.maximum(scaled, 1), 0)
-    return fitted
+    sizes, large = np.diff(offsets), sums >= WEIGHT_LIMIT
+    share = weights / np.repeat(np.where(large, sums, 1), sizes)
+    share *= np.repeat(WEIGHT_LIMIT - 1 - sizes, sizes)
+    scaled = np.maximum(np.floor(share, out=share).astype(np.int64), weights > 0)
+    return scaled if large.all() else np.where(np.repeat(large, sizes), scaled, weights)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from service.attribution.credit import allocate_journeys
 from service.attribution.journeys import Bools, Ints
-from service.attribution.paths import offsets_of, row_elements
+from service.attribution.paths import row_elements
 from service.attribution.segments import fit as fit_weights
 from service.attribution.segments import journey_of, segment_sums
 from service.attribution.transforms import Steps
@@ -48,13 +48,14 @@ class Sharing:
     """Which converting journeys each state takes part in: pairs, by state and then by rank.
 
     Attributes:
-        taking: int64[t], the steps of converting journeys, pair after pair; pair: int64[t] of each.
+        taking: int64[t], the steps of converting journeys, pair after pair.
+        begins: int64[pairs + 1], where the steps of each pair begin and end there.
         states: int64[k], the states that take part; offsets: int64[k + 1] of their pairs.
         journeys: int64[pairs], the journey of each.
     """
 
     taking: Ints
-    pair: Ints
+    begins: Ints
     states: Ints
     offsets: Ints
     journeys: Ints
@@ -77,12 +78,13 @@ def sharing(steps: Steps, converting: Bools, rank: Ints) -> Sharing:
     else:
         order = np.argsort(codes, kind="stable")
     found, journey, owner = found[order], journey[order], codes[order].astype(np.int64)
-    begins = np.ones(len(found), np.bool_)
-    begins[1:] = (owner[1:] != owner[:-1]) | (journey[1:] != journey[:-1])
-    owners = owner[begins]
+    is_new = np.ones(len(found), np.bool_)
+    is_new[1:] = (owner[1:] != owner[:-1]) | (journey[1:] != journey[:-1])
+    owners = owner[is_new]
     states, starts = np.unique(owners, return_index=True)
     offsets = np.append(starts, len(owners)).astype(np.int64)
-    return Sharing(found, np.cumsum(begins) - 1, states, offsets, journey[begins])
+    begins = np.append(np.flatnonzero(is_new), len(found))
+    return Sharing(found, begins, states, offsets, journey[is_new])
 
 
 def over(amounts: Ints, shares: Floats, steps: Steps, converting: Bools, found: Sharing) -> Ints:
@@ -98,14 +100,15 @@ def over(amounts: Ints, shares: Floats, steps: Steps, converting: Bools, found: 
     totals = _state_totals(int(amounts[converting].sum()), shares[found.states])
     worth = _worth(amounts[found.journeys], found.offsets)
     pair_credit = allocate_journeys(totals, worth, found.offsets)
-    sizes = np.bincount(found.pair, minlength=len(found.journeys))
-    ones = np.ones(len(found.pair), np.int64)
-    step_credit[found.taking] = allocate_journeys(pair_credit, ones, offsets_of(sizes))
+    ones = np.ones(len(found.taking), np.int64)
+    step_credit[found.taking] = allocate_journeys(pair_credit, ones, found.begins)
     return to_touches(step_credit, steps)
 
 
 def to_touches(step_credit: Ints, steps: Steps) -> Ints:
     """Each step's credit divided equally over its touches; int64[m], 0 where dropped."""
+    if np.array_equal(steps.step_of, np.arange(len(step_credit))):  # every touch is a step
+        return step_credit
     credit = np.zeros(len(steps.step_of), np.int64)
     kept = np.flatnonzero(steps.step_of >= 0)
     credit[kept] = _equally(step_credit, steps.step_of[kept])
@@ -114,8 +117,6 @@ def to_touches(step_credit: Ints, steps: Steps) -> Ints:
 
 def _equally(totals: Ints, owner: Ints) -> Ints:
     """int64 by member: each owner's total divided equally over its members, the first served first."""
-    if len(totals) == len(owner) and np.array_equal(owner, np.arange(len(owner))):
-        return totals
     order = np.argsort(owner, kind="stable")
     sizes = np.bincount(owner, minlength=len(totals))
     offsets = np.concatenate(([0], np.cumsum(sizes)))
@@ -135,12 +136,15 @@ def _state_totals(total: int, shares: Floats) -> Ints:
 
 def _worth(amounts: Ints, offsets: Ints) -> Ints:
     """Weights of the journeys of each state: what they are worth, equal where that is nothing."""
-    sizes = np.diff(offsets)
-    owner = journey_of(sizes)
     worth = np.abs(amounts)
+    if worth.min() == worth.max():
+        return np.ones_like(worth)
     # Shifted until a sum of all of them fits in 63 bits.
     spare = int(float(worth.max(initial=0)) * len(worth)).bit_length() - 62
     if spare > 0:
         worth = worth >> spare
-    worth = np.where((segment_sums(worth, offsets) == 0)[owner], 1, worth)
-    return fit_weights(worth, offsets, segment_sums(worth, offsets))
+    sums = segment_sums(worth, offsets)
+    if not sums.all():
+        worth = np.where(np.repeat(sums == 0, np.diff(offsets)), 1, worth)
+        sums = segment_sums(worth, offsets)
+    return fit_weights(worth, offsets, sums)

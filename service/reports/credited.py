@@ -115,9 +115,13 @@ class Allocation:
         return self.credit_of(counts(self._loaded))
 
     def counted_credit(self, amounts: Ints) -> Ints:
-        """int64[m]: `credit_of`, zero where the question's basis dates it outside the period, which
+        """int64[m]: `credit_of` the amounts, `dated`."""
+        return self.dated(self.credit_of(amounts))
+
+    def dated(self, credit: Ints) -> Ints:
+        """int64[m]: the credit, zero where the question's basis dates it outside the period, which
         `touch_counts` says."""
-        return np.where(self.touch_counts, self.credit_of(amounts), 0)
+        return credit if self.touch_counts.all() else np.where(self.touch_counts, credit, 0)
 
     @property
     def idle(self) -> Bools:
@@ -158,11 +162,14 @@ class Allocation:
             amounts = np.where(chosen, amounts, 0)
         if not amounts.any():
             return Credit(np.zeros(row_count, np.int64), 0, {}, 0)
-        return self.gathered(amounts, self.counted_credit(amounts), rows, row_count)
+        credit = self.counted_credit(amounts)
+        return self.gathered(amounts, credit, exact_sums(rows + 1, credit, row_count + 1))
 
-    def gathered(self, amounts: Ints, credit: Ints, rows: Ints, row_count: int) -> Credit:
-        """The Credit of amounts whose touchpoints have this counted credit, int64[m]."""
-        sums = exact_sums(rows + 1, credit, row_count + 1)
+    def gathered(self, amounts: Ints, credit: Ints, sums: Ints) -> Credit:
+        """The Credit of amounts whose touchpoints have this credit int64[m], dated in the period.
+
+        Args: sums: int64[rows + 1], the credit by row; first what the filters leave out.
+        """
         left_out, by_row = int(sums[0]), sums[1:]
         idle = self.idle
         total = int(credit.sum()) + int(amounts[idle].sum())
@@ -190,6 +197,8 @@ class Allocation:
         ).astype(np.int8)
 
     def _unattributed(self, amounts: Ints, idle: Bools) -> Iterator[tuple[str, int]]:
+        if not idle.any():
+            return
         reasons = self.reasons()
         for index, name in enumerate(REASONS):
             of_reason = idle & (reasons == index)

@@ -62,15 +62,17 @@ WITH accounts AS ({accounts}), converted AS (
 SELECT DENSE_RANK() OVER (ORDER BY first_at, unit) - 1 AS journey, person_id, dimension_id, page_id,
     occurred_at
 FROM (
-    SELECT {unit} AS unit, t.person_id, t.dimension_id, COALESCE(t.page_id, 0) AS page_id, t.occurred_at, t.tie,
-        people.public_id, MIN(t.occurred_at) OVER (PARTITION BY {unit}) AS first_at
-    FROM touchpoints AS t
-    JOIN people ON people.person_id = t.person_id
-    LEFT JOIN accounts AS a ON a.person_id = t.person_id
-    WHERE t.occurred_at >= $start AND t.occurred_at < $end
-        AND NOT LIST_CONTAINS(CAST($excluded AS INTEGER[]), t.dimension_id)
+    SELECT touched.*, people.public_id, MIN(occurred_at) OVER (PARTITION BY unit) AS first_at
+    FROM (
+        SELECT {unit} AS unit, t.person_id, t.dimension_id, COALESCE(t.page_id, 0) AS page_id, t.occurred_at, t.tie
+        FROM touchpoints AS t
+        LEFT JOIN accounts AS a ON a.person_id = t.person_id
+        WHERE t.occurred_at >= $start AND t.occurred_at < $end
+            AND NOT LIST_CONTAINS(CAST($excluded AS INTEGER[]), t.dimension_id)
+    ) AS touched
+    JOIN people ON people.person_id = touched.person_id
+    WHERE unit NOT IN (SELECT unit FROM converted)
 ) AS touched
-WHERE unit NOT IN (SELECT unit FROM converted)
 ORDER BY journey, occurred_at, tie, public_id
 """
 
@@ -146,9 +148,9 @@ class PopulationAllocation(Allocation):
                 credit += inside(own, weights, population.steps)
             else:
                 assert found.shares is not None
-                known = once(
-                    self._loaded,
-                    ("sharing", *self._key(stage)),
+                known = self.shared(
+                    stage,
+                    "sharing",
                     lambda: sharing(population.steps, converting, self._rank),  # noqa: B023
                 )
                 credit += over(own, found.shares, population.steps, converting, known)
@@ -181,7 +183,7 @@ class PopulationAllocation(Allocation):
     def fitted_on(self, stage: int, amounts: Ints) -> tuple[Population, NDArray[np.bool_], Fit]:
         """The population of a stage (its place in those loaded), which of the loaded conversions are
         converting journeys in it, and the fit."""
-        population = once(self._loaded, self._key(stage), lambda: self._population_of(stage))
+        population = self.shared(stage, "population", lambda: self._population_of(stage))
         reached = self._loaded.conversions["stage"] == stage
         converting = reached & self.has_credit & (np.diff(population.steps.offsets) > 0)
         others = self.led_to_none(converting, amounts)
@@ -196,11 +198,12 @@ class PopulationAllocation(Allocation):
             return first
         return np.zeros_like(converting)
 
-    def _key(self, stage: int) -> tuple[object, ...]:
-        """What the population of a stage depends on, besides what is loaded."""
+    def shared(self, stage: int, name: str, make: Callable[[], T]) -> T:
+        """What `make` gives for a stage's population, made `once` for all models that see the same."""
         values = dict(self._model.parameters)
         asked = replace(self._question, models=(), filters=())
-        return stage, values.get("transform"), values.get("max_steps"), asked
+        seen = stage, values.get("transform"), values.get("max_steps"), asked
+        return once(self._loaded, (name, *seen), make)
 
     def _population_of(self, stage: int) -> Population:
         nulls = self._nulls(self._loaded.stages[stage])
@@ -228,16 +231,23 @@ class PopulationAllocation(Allocation):
     @cached_property
     def _rank(self) -> Ints:
         """int64[n], places of the loaded conversions in an order that their arrival has no part in."""
-        keys = self._loaded.conversions["conversion_key"]
-        rows = fetch_columns(
-            self._mart,
-            "SELECT conversion_key, ROW_NUMBER() OVER (ORDER BY occurred_at, conversion_id) AS place "
-            "FROM conversions WHERE LIST_CONTAINS($stages, stage) ORDER BY conversion_key",
-            {"stages": list(self._loaded.stages)},
-        )
-        places = rows["place"][np.searchsorted(rows["conversion_key"], keys)]
+        keys, at = (self._loaded.conversions[name] for name in ("conversion_key", "occurred_at"))
+        order = np.argsort(at, kind="stable")
+        same = np.flatnonzero(np.diff(at[order]) == 0)
+        if len(same):  # few as a rule, and only they need their ids read
+            among = np.union1d(order[same], order[same + 1])
+            rows = fetch_columns(
+                self._mart,
+                "SELECT conversion_key, ROW_NUMBER() OVER (ORDER BY conversion_id) AS place "
+                "FROM conversions WHERE conversion_key IN (SELECT UNNEST($keys)) "
+                "ORDER BY conversion_key",
+                {"keys": keys[among].tolist()},
+            )
+            place = np.zeros(len(keys), np.int64)
+            place[among] = rows["place"]
+            order = np.lexsort((place, at))
         rank = np.empty(len(keys), np.int64)
-        rank[np.argsort(places)] = np.arange(len(keys))
+        rank[order] = np.arange(len(keys))
         return rank
 
     @cached_property

@@ -76,15 +76,13 @@ def draw_credit(
     by_group = exact_sums(cells, credit[pairs.touches], GROUPS * pairs.count)
     drawn = redraw(by_group.reshape(GROUPS, pairs.count))
     others = allocation.led_to_none(converting, amounts)
-    converting = converting & ~others
-    tables = _Tables(
-        population.paths,
-        groups[converting],
-        population.path_of[converting],
-        amounts[converting],
-        np.concatenate((people.groups(population.null_person), groups[others])),
-        np.concatenate((population.null_path, population.path_of[others])),
+    led = converting & ~others
+    counted = allocation.shared(
+        stage,
+        f"tables {others.any()}",
+        lambda: _Counted.of(population, groups, led, others, people),
     )
+    tables = _Tables(population, counted, groups[led], led, amounts[led])
     shares = fit_draws(*tables.counts, allocation.model, draw_weights())
     # Coarser than the noise of floating-point solvers, so that every machine gives the same units.
     shares = np.rint(shares * _FINENESS) / _FINENESS
@@ -134,31 +132,51 @@ def _pairs(population: Population, credit: Ints, rows: Ints, row_count: int) -> 
     return _Pairs(touches, pair, known // (row_count + 1), known % (row_count + 1) - 1)
 
 
+@dataclass(frozen=True, eq=False)
+class _Counted:
+    """The journeys of a population counted by group and path, converting ones and the others:
+    sparse [GROUPS, p]."""
+
+    won: Any
+    lost: Any
+
+    @classmethod
+    def of(
+        cls, population: Population, groups: Ints, led: Bools, others: Bools, people: People
+    ) -> "_Counted":
+        paths, path = population.paths, population.path_of[led]
+        null_groups = np.concatenate((people.groups(population.null_person), groups[others]))
+        null_path = np.concatenate((population.null_path, population.path_of[others]))
+        return cls(
+            _table(paths, groups[led], path, np.ones_like(path)),
+            _table(paths, null_groups, null_path, np.ones_like(null_path)),
+        )
+
+
+def _table(paths: Paths, groups: Ints, path: Ints, counted: Ints) -> Any:
+    cells = (counted.astype(np.float64), (groups, path))
+    return sparse.csr_array(cells, (GROUPS, paths.path_count))
+
+
 class _Tables:
-    """The journeys of a population counted by group and path."""
+    """One measure of the converting journeys, int64[n] their groups and amounts, by group and path."""
 
     def __init__(
         self,
-        paths: Paths,
+        population: Population,
+        counted: _Counted,
         groups: Ints,
-        path: Ints,
+        converting: Bools,
         amounts: Ints,
-        null_groups: Ints,
-        null_path: Ints,
     ) -> None:
-        def table(group: Ints, of: Ints, counted: Ints) -> Any:
-            cells = (counted.astype(np.float64), (group, of))
-            return sparse.csr_array(cells, (GROUPS, paths.path_count))
-
-        self.paths, self.groups, self.amounts = paths, groups, amounts
-        self.won = table(groups, path, np.ones_like(path))
-        self.lost = table(null_groups, null_path, np.ones_like(null_path))
-        self.worth = table(groups, path, worth_of(amounts))
+        self.paths, self.groups, self.amounts = population.paths, groups, amounts
+        self.counted = counted
+        self.worth = _table(self.paths, groups, population.path_of[converting], worth_of(amounts))
 
     @property
     def counts(self) -> tuple[Paths, Any, Any, Any]:
         """The paths; converting journeys, others, and worth, sparse [GROUPS, p]."""
-        return self.paths, self.won, self.lost, self.worth
+        return self.paths, self.counted.won, self.counted.lost, self.worth
 
 
 def _given(shares: Floats, tables: _Tables, drawn: Floats, pairs: _Pairs) -> Floats:

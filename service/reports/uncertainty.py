@@ -145,8 +145,9 @@ class Resampling:
                 allocation.gather(amounts, self._rows, self._row_count), nothing, np.zeros(DRAWS)
             )
         whole = allocation.credit_of(amounts)
-        shown = np.where(allocation.touch_counts, whole, 0)
-        credit = allocation.gathered(amounts, shown, self._rows, self._row_count)
+        shown = allocation.dated(whole)
+        by_group = self._by_group(shown)
+        credit = allocation.gathered(amounts, shown, by_group.sum(axis=0))
         undrawn = None
         if isinstance(allocation, PopulationAllocation):
             try:
@@ -157,13 +158,13 @@ class Resampling:
             # Its credit drawn again under one unchanged fit would show too little of what chance does.
             undrawn, draws = NOT_DRAWN, np.full((DRAWS, self._row_count), np.nan)
         else:
-            draws = redraw(self._by_group(shown))
+            draws = redraw(by_group[:, 1:])
         return Measured(credit, draws, draws.sum(axis=1) + self._idle(allocation, amounts), undrawn)
 
     def _by_group(self, credit: Ints) -> Ints:
-        """int64[GROUPS, rows]"""
+        """int64[GROUPS, 1 + rows], first what no row shows."""
         width = self._row_count + 1
-        return exact_sums(self._cells, credit, GROUPS * width).reshape(GROUPS, width)[:, 1:]
+        return exact_sums(self._cells, credit, GROUPS * width).reshape(GROUPS, width)
 
     def _drawn_anew(self, allocation: PopulationAllocation, amounts: Ints, credit: Ints) -> Floats:
         """The model fitted in every draw; amounts are of conversions of one stage."""
