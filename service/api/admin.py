@@ -7,9 +7,10 @@ from fastapi import APIRouter, Depends, Path, Request
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.responses import Response
 
-from service.api import examples, examples_quarantine
+from service.api import examples
 from service.api.asking import KnownNames
 from service.api.auth import Admin, SourceReader
+from service.api.examples import quarantine as examples_quarantine
 from service.api.formats import item_rows, readable, respond
 from service.api.ingest import body_bytes
 from service.api.parts import NeedsParts

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from service.api import examples_spend as examples
 from service.api.asking import Asked, KnownNames
 from service.api.auth import Admin, Reader
+from service.api.examples import spend as examples
 from service.api.formats import flat_rows, item_rows, readable, respond
 from service.api.ingest import body_bytes
 from service.api.parts import NeedsParts

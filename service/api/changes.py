@@ -7,7 +7,6 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from service.api import examples_changes as examples
 from service.api.asking import (
     COMMON,
     INCLUDE,
@@ -21,6 +20,7 @@ from service.api.asking import (
     whole_number,
 )
 from service.api.auth import Reader
+from service.api.examples import changes as examples
 from service.api.formats import flat_rows, item_rows, readable, respond
 from service.api.parts import NeedsParts, Parts
 from service.api.reads import FILTERS, report

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from service.api.asking import Asked, parameters
 from service.api.auth import Reader
-from service.api.examples_compare import COMPARE
+from service.api.examples.compare import COMPARE
 from service.api.formats import flat_rows, readable, respond, tables_of
 from service.api.parts import NeedsParts
 from service.api.reads import FILTERS

@@ -6,7 +6,6 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ValidationError
 from starlette.responses import Response
 
-from service.api import examples_configuration as examples
 from service.api.asking import (
     LIMIT,
     KnownNames,
@@ -17,6 +16,7 @@ from service.api.asking import (
     whole_number,
 )
 from service.api.auth import Admin, SourceReader
+from service.api.examples import configuration as examples
 from service.api.formats import item_rows, readable, respond
 from service.api.ingest import body_bytes
 from service.api.parts import NeedsParts, Parts

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.responses import Response
 
-from service.api import examples_erasures as examples
 from service.api.asking import LIMIT, KnownNames, limit_of, own_parameters, whole_number
 from service.api.auth import Admin
+from service.api.examples import erasures as examples
 from service.api.formats import item_rows, readable, respond
 from service.api.ingest import body_bytes
 from service.api.parts import NeedsParts

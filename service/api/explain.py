@@ -5,9 +5,9 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import Response
 
-from service.api import examples_number as examples
 from service.api.asking import Asked, limit_of
 from service.api.auth import Reader
+from service.api.examples import number as examples
 from service.api.formats import item_rows, respond
 from service.api.parts import NeedsParts
 from service.api.reads import FILTERS, PAGES, report, router

@@ -10,10 +10,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, Response
 
-from service.api import examples_senders as examples
 from service.api.asking import KnownNames
 from service.api.auth import Admin
 from service.api.errors import problem_of
+from service.api.examples import senders as examples
 from service.api.formats import item_rows, readable, respond
 from service.api.ingest import body_bytes, store
 from service.api.parts import NeedsParts, Parts, parts_of

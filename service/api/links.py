@@ -6,9 +6,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import Response
 
-from service.api import examples_links as examples
 from service.api.asking import KnownNames
 from service.api.auth import Admin
+from service.api.examples import links as examples
 from service.api.formats import item_rows, readable, respond
 from service.api.ingest import body_bytes, browser_says, sender_of, store
 from service.api.parts import NeedsParts, Parts

@@ -3,9 +3,9 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from service.api import examples_maturity as examples
 from service.api.asking import Asked, parameters
 from service.api.auth import Reader
+from service.api.examples import maturity as examples
 from service.api.formats import flat_rows, readable, respond, tables_of
 from service.api.parts import NeedsParts
 from service.api.reads import FILTERS

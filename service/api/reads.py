@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from service.api import examples, examples_conversion
+from service.api import examples
 from service.api.asking import (
     LIMIT,
     Asked,
@@ -17,8 +17,9 @@ from service.api.asking import (
     wait_for,
 )
 from service.api.auth import PeopleReader, Reader
-from service.api.examples_intervals import CREDIT, RETURNS, may_be_sure
-from service.api.examples_lift import BROUGHT, BROUGHT_ROI
+from service.api.examples import conversion as examples_conversion
+from service.api.examples.intervals import CREDIT, RETURNS, may_be_sure
+from service.api.examples.lift import BROUGHT, BROUGHT_ROI
 from service.api.formats import (
     Rows,
     flat_rows,

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.api import examples_senders
+from service.api.examples import senders as examples_senders
 from service.collect.formats import formats
 from service.collect.wire import Endpoint
 from service.ledger.keys import SCOPES

@@ -3,7 +3,7 @@
 from typing import Any
 
 from service.api.examples import META
-from service.api.examples_intervals import UNCERTAINTY
+from service.api.examples.intervals import UNCERTAINTY
 
 
 def _cell(conversions: float, value: float, share: float, roas: float) -> dict[str, Any]:
