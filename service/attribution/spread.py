@@ -61,14 +61,13 @@ class Sharing:
     journeys: Ints
 
 
-def sharing(steps: Steps, converting: Bools, rank: Ints) -> Sharing:
+def sharing(steps: Steps, converting: Bools, ranked: Ints) -> Sharing:
     """The pairs of the converting journeys.
 
-    Args: converting: bool[n]; rank: int64[n], each journey's place among them, by which left-over
-    units are given.
+    Args: converting: bool[n]; ranked: int64[n], all journeys in the order in which left-over units
+    are given.
     """
-    by_rank = np.argsort(rank)
-    by_rank = by_rank[converting[by_rank]]
+    by_rank = ranked[converting[ranked]]
     sizes = np.diff(steps.offsets)[by_rank]
     found = row_elements(steps.offsets[by_rank], sizes)
     journey = np.repeat(by_rank, sizes)

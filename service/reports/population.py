@@ -151,7 +151,7 @@ class PopulationAllocation(Allocation):
                 known = self.shared(
                     stage,
                     "sharing",
-                    lambda: sharing(population.steps, converting, self._rank),  # noqa: B023
+                    lambda: sharing(population.steps, converting, self._ranked),  # noqa: B023
                 )
                 credit += over(own, found.shares, population.steps, converting, known)
         return credit
@@ -229,8 +229,8 @@ class PopulationAllocation(Allocation):
         )
 
     @cached_property
-    def _rank(self) -> Ints:
-        """int64[n], places of the loaded conversions in an order that their arrival has no part in."""
+    def _ranked(self) -> Ints:
+        """int64[n], the loaded conversions in an order that their arrival has no part in."""
         keys, at = (self._loaded.conversions[name] for name in ("conversion_key", "occurred_at"))
         order = np.argsort(at, kind="stable")
         same = np.flatnonzero(np.diff(at[order]) == 0)
@@ -246,9 +246,7 @@ class PopulationAllocation(Allocation):
             place = np.zeros(len(keys), np.int64)
             place[among] = rows["place"]
             order = np.lexsort((place, at))
-        rank = np.empty(len(keys), np.int64)
-        rank[order] = np.arange(len(keys))
-        return rank
+        return order
 
     @cached_property
     def _states(self) -> Groups:

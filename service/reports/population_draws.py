@@ -6,6 +6,7 @@ divided over the rows as its credit by group was, drawn with the same weights.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import duckdb
@@ -16,7 +17,7 @@ from scipy import sparse
 from service.attribution.bootstrap import GROUPS, Floats, draw_weights, quotients, redraw
 from service.attribution.paths import Paths
 from service.attribution.population import fit_draws
-from service.kit.duck import fetch_columns
+from service.kit.duck import Columns, fetch_columns
 from service.reports.credited import exact_sums
 from service.reports.population import ACCOUNTS, Population, PopulationAllocation, worth_of
 
@@ -43,12 +44,18 @@ class People:
     """The group of every person, by scope `account` of his account."""
 
     def __init__(self, mart: duckdb.DuckDBPyConnection, scope: str) -> None:
-        known = fetch_columns(mart, _PEOPLE, {"scope": scope})
-        self._ids, self._groups = known["person_id"], known["dealt"]
+        self._mart, self._scope = mart, scope
+
+    @cached_property
+    def _known(self) -> Columns:
+        return fetch_columns(self._mart, _PEOPLE, {"scope": self._scope})
 
     def groups(self, people: Ints) -> Ints:
         """int64[n] of known people."""
-        return np.asarray(self._groups[np.searchsorted(self._ids, people)], np.int64)
+        if not len(people):  # dealing all there are takes a while
+            return np.zeros(0, np.int64)
+        place = np.searchsorted(self._known["person_id"], people)
+        return np.asarray(self._known["dealt"][place], np.int64)
 
 
 def draw_credit(

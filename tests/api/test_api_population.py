@@ -218,3 +218,21 @@ async def test_by_touch_who_buys_after_the_period_is_not_among_the_others(shop: 
     answer = await shop.ask("/v1/conversions/won:order:P1/explain", **asked)
     population = answer["models"][0]["population"]
     assert (population["converting_journeys"], population["other_journeys"]) == (1, 2)
+
+
+async def test_what_is_left_over_goes_by_name_among_those_of_one_moment(tmp_path: Path) -> None:
+    """Each channel earned one cent of the two; whose journey has it must not hang on who came first."""
+    async with running(tmp_path) as service:
+        for who in ("zoe", "ann"):
+            await service.tell(
+                touch(who, day(1), channel="email"),
+                touch(who, day(2), channel="paid_search"),
+                order(who, day(3), "0.01", id=who),
+            )
+        carried = {}
+        for who in ("zoe", "ann"):
+            where = f"/v1/journeys/won:order:{who}"
+            journey = await service.ask(where, model="markov", **MARCH)
+            credit = [touched["credit"]["markov"] for touched in journey["touchpoints"]]
+            carried[who] = [each["value"] for each in credit]
+        assert carried == {"zoe": [0, 0], "ann": [0.01, 0.01]}

@@ -23,9 +23,7 @@ large_weights = st.lists(st.integers(0, (WEIGHT_LIMIT - 1) // 6), max_size=6)
 totals = st.integers(-200, 200) | st.integers(-(2**62), 2**62)
 
 
-@settings(deadline=None)
-@given(st.lists(st.tuples(totals, small_weights | large_weights), max_size=12))
-def test_credit_of_many_is_allocate_of_each(rows: list[tuple[int, list[int]]]) -> None:
+def are_allocated(rows: list[tuple[int, list[int]]]) -> None:
     flat = np.array([weight for _, weights in rows for weight in weights], dtype=np.int64)
     offsets = offsets_of([len(weights) for _, weights in rows])
     given_totals = np.array([total for total, _ in rows], dtype=np.int64)
@@ -34,6 +32,26 @@ def test_credit_of_many_is_allocate_of_each(rows: list[tuple[int, list[int]]]) -
         part = credit[offsets[index] : offsets[index + 1]].tolist()
         assert part == expected(total, weights)
         assert sum(part) == (total if any(weights) else 0)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(totals, small_weights | large_weights), max_size=12))
+def test_credit_of_many_is_allocate_of_each(rows: list[tuple[int, list[int]]]) -> None:
+    are_allocated(rows)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(totals, st.lists(st.integers(0, 1), max_size=6)), max_size=12))
+def test_touches_that_count_alike_are_served_from_the_front(
+    rows: list[tuple[int, list[int]]],
+) -> None:
+    are_allocated(rows)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(totals, st.integers(0, 5)), max_size=12))
+def test_one_touch_of_each_journey_has_all(rows: list[tuple[int, int]]) -> None:
+    are_allocated([(total, [0, 1, 0, 0, 0][place:]) for total, place in rows])
 
 
 def test_credit_of_several_blocks_is_allocate_of_each() -> None:
