@@ -18,7 +18,13 @@ from service.api.asking import (
 )
 from service.api.auth import PeopleReader, Reader
 from service.api.examples import conversion as examples_conversion
-from service.api.examples.intervals import CREDIT, RETURNS, may_be_sure
+from service.api.examples.intervals import (
+    BROUGHT_CREDIT,
+    BROUGHT_RETURNS,
+    CREDIT,
+    RETURNS,
+    may_be_sure,
+)
 from service.api.examples.lift import BROUGHT, BROUGHT_ROI
 from service.api.formats import (
     Rows,
@@ -101,7 +107,9 @@ def report(
     examples.ATTRIBUTION,
     flat_rows,
     FILTERS,
-    may_be_sure(listing(side_by_side(examples.ATTRIBUTION), incremental=BROUGHT), CREDIT),
+    may_be_sure(
+        listing(side_by_side(examples.ATTRIBUTION), incremental=BROUGHT), CREDIT, BROUGHT_CREDIT
+    ),
     intervals=INTERVALS,
 )
 def get_attribution(
@@ -120,7 +128,9 @@ def get_attribution(
     examples.ROI,
     flat_rows,
     FILTERS,
-    may_be_sure(listing(schema_of(examples.ROI), incremental=BROUGHT_ROI), RETURNS),
+    may_be_sure(
+        listing(schema_of(examples.ROI), incremental=BROUGHT_ROI), RETURNS, BROUGHT_RETURNS
+    ),
     intervals=INTERVALS,
 )
 def get_roi(request: Request, caller: Reader, question: Asked, parts: NeedsParts) -> Response:

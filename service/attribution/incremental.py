@@ -39,7 +39,7 @@ CONFOUNDED = (
     "buy, or that are shown to those who do, are overstated; only a lift test tells by how much."
 )
 MOST_STATES = 400
-_BASES = 2
+BASES = 2
 
 INCREMENTAL = ModelDefinition(
     name="incremental",
@@ -166,30 +166,30 @@ def fit_incremental(
     best: tuple[float, float, Stocks, Mixture] | None = None
     for days in (half_life,) if half_life else HALF_LIVES:
         found = stocks(panel, days, fill)
-        mixture = fit_mixture(_parts(panel, found), panel.weight)
+        mixture = fit_mixture(parts_of(panel, found), panel.weight)
         if best is None or mixture.log_likelihood > best[0] + 1e-9:
             best = mixture.log_likelihood, days, found, mixture
     assert best is not None
     return _hazard(panel, own, fill, *best)
 
 
-def _base_days(panel: Panel) -> Floats:
+def base_days(panel: Panel) -> Floats:
     """float64[2], days at risk before and after a first conversion."""
     at_risk = panel.days_at_risk.astype(np.float64)
     again = panel.returning.astype(np.int64)
-    return np.bincount(again, at_risk, minlength=_BASES).astype(np.float64)
+    return np.bincount(again, at_risk, minlength=BASES).astype(np.float64)
 
 
-def _parts(panel: Panel, found: Stocks) -> sparse.csr_array:
+def parts_of(panel: Panel, found: Stocks) -> sparse.csr_array:
     """float64[e, 2 + k], the value of each component at each event over its sum."""
     events = len(panel.event_spell)
     again = panel.returning[panel.event_spell].astype(np.int64)
     row = np.concatenate((np.arange(events), found.event))
-    column = np.concatenate((again, _BASES + found.state))
-    whole = np.concatenate((_base_days(panel), found.exposure))
+    column = np.concatenate((again, BASES + found.state))
+    whole = np.concatenate((base_days(panel), found.exposure))
     whole = np.where(whole > 0, whole, 1.0)
     value = np.concatenate((np.ones(events), found.stock)) / whole[column]
-    shape = (events, _BASES + panel.state_count)
+    shape = (events, BASES + panel.state_count)
     return sparse.csr_array((value, (row, column)), shape=shape)
 
 
@@ -202,17 +202,17 @@ def _hazard(
     found: Stocks,
     mixture: Mixture,
 ) -> Hazard:
-    days = _base_days(panel)
+    days = base_days(panel)
     at_risk = float(days.sum())
-    theta, states = mixture.theta[:_BASES], mixture.theta[_BASES:]
+    theta, states = mixture.theta[:BASES], mixture.theta[BASES:]
     return Hazard(
         half_life=half_life,
         fill=fill,
         base=theta / np.maximum(days, 1.0),
         rate=states / np.where(found.exposure > 0, found.exposure, 1.0),
         expected=np.where(own, 0.0, states),
-        error=mixture.error[_BASES:],
-        upper=np.where(found.exposure > 0, mixture.upper[_BASES:], 0.0),
+        error=mixture.error[BASES:],
+        upper=np.where(found.exposure > 0, mixture.upper[BASES:], 0.0),
         own=own,
         touched=np.bincount(panel.state, minlength=panel.state_count) > 0,
         facts={

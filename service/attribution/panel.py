@@ -40,6 +40,7 @@ class Panel:
         spell, state, day: int64[m], of each touch.
         first, last: int64[s], days at risk, both included; none where last < first.
         returning: bool[s], the unit has converted before.
+        unit: int64[s], whose spell it is.
         event_spell, event_day: int64[e].
         event_of: int64[n], the event of each given conversion; -1 where it is outside the panel:
             of nobody, of somebody never touched before it, or outside the window.
@@ -54,6 +55,7 @@ class Panel:
     first: Ints
     last: Ints
     returning: Bools
+    unit: Ints
     event_spell: Ints
     event_day: Ints
     event_of: Ints
@@ -106,7 +108,8 @@ def build_panel(
     event_of, unit, moment, day = _events(conversions)
     before = _events_before(touches, unit, moment)
     spell = touches.unit + before
-    first, last, returning = _spells(touches, unit, day, units, window)
+    owner = np.repeat(np.arange(units), np.bincount(unit, minlength=units) + 1)
+    first, last, returning = _spells(touches, owner, unit, day, window)
     place = unit + np.arange(len(unit))  # an event ends the spell of its own number in its unit
     inside = (day >= window[0]) & (day < window[1]) & (day >= first[place])
     number = np.append(np.where(inside, np.cumsum(inside) - 1, -1), -1)
@@ -119,6 +122,7 @@ def build_panel(
         first=first,
         last=last,
         returning=returning,
+        unit=owner,
         event_spell=place[inside],
         event_day=day[inside],
         event_of=number[event_of],
@@ -168,11 +172,11 @@ def _events_before(touches: Happenings, unit: Ints, moment: Ints) -> Ints:
 
 
 def _spells(
-    touches: Happenings, unit: Ints, day: Ints, units: int, window: tuple[int, int]
+    touches: Happenings, owner: Ints, unit: Ints, day: Ints, window: tuple[int, int]
 ) -> tuple[Ints, Ints, Bools]:
-    """First and last day at risk of each spell, and whether it follows a conversion."""
-    owner = np.repeat(np.arange(units), np.bincount(unit, minlength=units) + 1)
-    entry = np.full(units, window[1], np.int64)
+    """First and last day at risk of each spell (`owner`: whose it is), and whether it follows a
+    conversion."""
+    entry = np.full(int(owner.max(initial=-1)) + 1, window[1], np.int64)
     np.minimum.at(entry, touches.unit, touches.day)
     first = np.maximum(entry[owner], window[0])
     last = np.full(len(owner), window[1] - 1, np.int64)

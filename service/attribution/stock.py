@@ -35,12 +35,7 @@ def stocks(panel: Panel, half_life: float, fill: float) -> Stocks:
     """The stocks of every state; `half_life` in days, above zero; `fill` in (0, 1]."""
     decay = 0.5 ** (1 / half_life)
     level = _levels(panel, decay, fill)
-    following = np.append(panel.day[1:], 0)[: len(panel.day)]
-    past = panel.last[panel.spell] + 1
-    until = np.where(panel.ends, past, np.minimum(following, past))
-    since = np.maximum(panel.day, panel.first[panel.spell])
-    days = np.maximum(until - since, 0)
-    held: Floats = level * decay ** (since - panel.day) * (1 - decay**days) / (1 - decay)
+    held = _held(panel, level, decay)
     kept = panel.ends & (panel.event_of_touch >= 0)
     event = panel.event_of_touch[kept]
     order = np.argsort(event, kind="stable")
@@ -54,6 +49,24 @@ def stocks(panel: Panel, half_life: float, fill: float) -> Stocks:
         state=state[order],
         stock=np.where(exposure[state] > 0, stock, 0.0)[order],
     )
+
+
+def exposure_of(panel: Panel, half_life: float, fill: float) -> Floats:
+    """float64[m], the stock of each touch's state summed over the days at risk from the touch to the
+    next one; the sum of a state's is its `exposure`."""
+    decay = 0.5 ** (1 / half_life)
+    return _held(panel, _levels(panel, decay, fill), decay)
+
+
+def _held(panel: Panel, level: Floats, decay: float) -> Floats:
+    """float64[m], `exposure_of`, of the stock right after each touch."""
+    following = np.append(panel.day[1:], 0)[: len(panel.day)]
+    past = panel.last[panel.spell] + 1
+    until = np.where(panel.ends, past, np.minimum(following, past))
+    since = np.maximum(panel.day, panel.first[panel.spell])
+    days = np.maximum(until - since, 0)
+    held: Floats = level * decay ** (since - panel.day) * (1 - decay**days) / (1 - decay)
+    return held
 
 
 def touch_parts(journey: Ints, state: Ints, age: Ints, half_life: float, fill: float) -> Floats:

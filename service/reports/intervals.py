@@ -1,24 +1,27 @@
 """`intervals=true` on reports of credit: the same answers, each row with how sure it is."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
 import duckdb
 import numpy as np
 
+from service.attribution.bootstrap import Floats
 from service.kit.currencies import minor_digits
 from service.reports.allocations import allocation_of
 from service.reports.attribution import attribution, clock, load_chosen
-from service.reports.caused import Calibrate, no_tests
-from service.reports.credited import counts
+from service.reports.caused import MONEY, Calibrate, no_tests
+from service.reports.credited import Allocation, counts
 from service.reports.groups import Groups
+from service.reports.hazard import IncrementalAllocation
 from service.reports.lags import LagBook
 from service.reports.load import Loaded, load
 from service.reports.question import Question
 from service.reports.roi import STAGES, roi
 from service.reports.uncertainty import (
     Interval,
+    Ints,
     Measured,
     Resampling,
     about,
@@ -46,12 +49,20 @@ def attribution_with_intervals(
     stage = "won" if question.conversion == "repeat" else question.conversion
     places, resampling = resample(mart, loaded, question, (stage,))
     found, measured = {}, {}
+    brought = answer["incremental"]
     for model in question.models:
         allocation = allocation_of(mart, loaded, question, model)
         counted = resampling.measure(allocation, counts(loaded), chosen)
         valued = resampling.measure(allocation, loaded.value, chosen)
         measured[str(model)] = counted, valued
         found[str(model)] = credit_intervals(counted, valued, question.currency)
+        measures = {
+            "conversions": (counted, counts(loaded), chosen),
+            "value": (valued, loaded.value, chosen),
+        }
+        brought = _with_brought(
+            brought, allocation, str(model), resampling, measures, places, question
+        )
     rows = []
     for row in answer["rows"]:
         place = places[tuple(row[name] for name in question.group_by)]
@@ -63,7 +74,12 @@ def attribution_with_intervals(
             rows.append({**row, "models": cells})
         else:
             rows.append({**row, "interval": _at(next(iter(found.values())), place)})
-    return {**answer, "rows": rows, "uncertainty": about(question, measured)}
+    return {
+        **answer,
+        "rows": rows,
+        "incremental": brought,
+        "uncertainty": about(question, measured),
+    }
 
 
 def roi_with_intervals(
@@ -90,7 +106,8 @@ def roi_with_intervals(
     conversions = resampling.measure(allocation, one, asked)
     customers = resampling.measure(allocation, one, won & first)
     revenue = resampling.measure(allocation, loaded.value, won)
-    measured = {str(question.models[0]): (conversions, customers, revenue)}
+    model = str(question.models[0])
+    measured = {model: (conversions, customers, revenue)}
     spend = np.zeros(len(places), np.int64)
     for label, row in zip(named, answer["rows"], strict=True):
         spend[places[label]] = _minor(row["spend"], question.currency)
@@ -107,7 +124,63 @@ def roi_with_intervals(
         {**row, "interval": _at(found, places[label])}
         for label, row in zip(named, answer["rows"], strict=True)
     ]
-    return {**answer, "rows": rows, "uncertainty": about(question, measured)}
+    measures = {
+        "conversions": (conversions, one, asked),
+        "customers": (customers, one, won & first),
+        "revenue": (revenue, loaded.value, won),
+    }
+    brought = answer["incremental"]
+    brought = _with_brought(
+        brought, allocation, model, resampling, measures, places, question, spend
+    )
+    return {
+        **answer,
+        "rows": rows,
+        "incremental": brought,
+        "uncertainty": about(question, measured),
+    }
+
+
+def _with_brought(
+    entries: list[Answer],
+    allocation: Allocation,
+    model: str,
+    resampling: Resampling,
+    measures: Mapping[str, tuple[Measured, Ints, Any]],
+    places: Places,
+    question: Question,
+    spend: Ints | None = None,
+) -> list[Answer]:
+    """The entries of `incremental`, that of the model with an `interval` for each row and for the
+    baseline. What lift tests make of them has none: it is as sure as the tests are.
+
+    Args: measures: by name, what is attributed, and of what (as of `Resampling.measure`); spend: by
+    row, where the answer knows it.
+    """
+    if not isinstance(allocation, IncrementalAllocation):
+        return entries
+
+    def told(name: str, draws: Floats) -> list[Interval]:
+        return (
+            money_intervals(draws, question.currency) if name in MONEY else count_intervals(draws)
+        )
+
+    found, rest = {}, {}
+    for name, (measured, amounts, chosen) in measures.items():
+        draws = resampling.brought(allocation, amounts, chosen)
+        found[name] = told(name, draws)
+        rest[name] = told(name, (measured.shown - draws.sum(axis=1))[:, None])
+        if name == "revenue" and spend is not None:
+            found["roas"] = return_intervals(draws, spend)
+
+    def sure(entry: Answer) -> Answer:
+        rows = [
+            {**row, "interval": _at(found, places[tuple(row[n] for n in question.group_by)])}
+            for row in entry["rows"]
+        ]
+        return {**entry, "rows": rows, "baseline": {**entry["baseline"], "interval": _at(rest, 0)}}
+
+    return [sure(entry) if entry["model"] == model else entry for entry in entries]
 
 
 def resample(

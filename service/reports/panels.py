@@ -35,6 +35,8 @@ class Populated:
         state, age: int64[m] of every loaded touch, age in days before its conversion's day.
         live: bool[m], it led to no earlier conversion of the stage.
         again: bool[c], the stage was reached before.
+        unit: int64[c], whose conversion it is, -1: nobody's.
+        person: int64[u], who was touched first of each unit; -1 of one that never was.
     """
 
     panel: Panel
@@ -44,6 +46,8 @@ class Populated:
     age: Ints
     live: Bools
     again: Bools
+    unit: Ints
+    person: Ints
 
     @property
     def own(self) -> Bools:
@@ -103,7 +107,18 @@ def populate(
         age=at_day[owner] - parts[2],
         live=touched > since[owner],
         again=since[reached] != NEVER,
+        unit=whose[: len(reached)],
+        person=_first_people(who[order], touches["person_id"][order], whose),
     )
+
+
+def _first_people(unit: Ints, person: Ints, whose: Ints) -> Ints:
+    """int64[u], the person of each unit's first touch; touches in order of units."""
+    count = int(max(unit.max(initial=-1), whose.max(initial=-1))) + 1
+    found = np.full(count, -1, np.int64)
+    units, first = np.unique(unit, return_index=True)
+    found[units] = person[first]
+    return found
 
 
 def _edges(question: Question) -> dict[str, int]:

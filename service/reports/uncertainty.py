@@ -28,6 +28,7 @@ from service.kit.errors import Refusal
 from service.kit.money import count_to_number, to_number
 from service.reports.credited import MILLION, Allocation, Credit, exact_sums
 from service.reports.hazard import IncrementalAllocation
+from service.reports.hazard_draws import HazardDraws
 from service.reports.load import Loaded
 from service.reports.population import PopulationAllocation
 from service.reports.population_draws import People, dealt, draw_credit
@@ -36,12 +37,6 @@ from service.reports.question import Question
 Ints = NDArray[np.int64]
 Interval = list[int | float | None] | None
 MOST_ROWS = 20_000
-NOT_DRAWN = Refusal(
-    "not_drawn",
-    "intervals",
-    "the attributed credit of this model has no intervals; /v1/incremental has those of what would "
-    "not have happened",
-)
 
 _IDENTITY = "COALESCE(CASE WHEN $scope = 'account' THEN c.account_key END, people.public_id, c.conversion_id)"
 _GROUPS = f"""
@@ -135,6 +130,7 @@ class Resampling:
         self._loaded, self._groups = loaded, groups
         self._rows, self._row_count = rows, row_count
         self._filtered = bool(question.filters)
+        self._hazards: dict[tuple[IncrementalAllocation, int], HazardDraws] = {}
 
     def measure(self, allocation: Allocation, amounts: Ints, chosen: Any = None) -> Measured:
         """The credit of a measure and its draws; arguments as of `Allocation.gather`."""
@@ -148,18 +144,48 @@ class Resampling:
         shown = allocation.dated(whole)
         by_group = self._by_group(shown)
         credit = allocation.gathered(amounts, shown, by_group.sum(axis=0))
-        undrawn = None
-        if isinstance(allocation, PopulationAllocation):
-            try:
+        undrawn, idle = None, self._idle(allocation, amounts)
+        try:
+            if isinstance(allocation, PopulationAllocation):
                 draws = self._drawn_anew(allocation, amounts, whole)
-            except Refusal as refusal:
-                undrawn, draws = refusal, np.full((DRAWS, self._row_count), np.nan)
-        elif isinstance(allocation, IncrementalAllocation):
-            # Its credit drawn again under one unchanged fit would show too little of what chance does.
-            undrawn, draws = NOT_DRAWN, np.full((DRAWS, self._row_count), np.nan)
-        else:
-            draws = redraw(by_group[:, 1:])
-        return Measured(credit, draws, draws.sum(axis=1) + self._idle(allocation, amounts), undrawn)
+            elif isinstance(allocation, IncrementalAllocation):
+                draws, idle = self._by_hazard(allocation, amounts, brought=False)
+            else:
+                draws = redraw(by_group[:, 1:])
+        except Refusal as refusal:
+            undrawn, draws = refusal, np.full((DRAWS, self._row_count), np.nan)
+        return Measured(credit, draws, draws.sum(axis=1) + idle, undrawn)
+
+    def brought(
+        self, allocation: IncrementalAllocation, amounts: Ints, chosen: Any = None
+    ) -> Floats:
+        """float64[DRAWS, rows], what would not have happened without each row, in every draw; NaN
+        where `measure` says why not. Arguments as of `Allocation.caused`."""
+        amounts = amounts if chosen is None else np.where(chosen, amounts, 0)
+        if not amounts.any():
+            return np.zeros((DRAWS, self._row_count))
+        try:
+            return self._by_hazard(allocation, amounts, brought=True)[0]
+        except Refusal:
+            return np.full((DRAWS, self._row_count), np.nan)
+
+    def _by_hazard(
+        self, allocation: IncrementalAllocation, amounts: Ints, *, brought: bool
+    ) -> tuple[Floats, Floats]:
+        """Of rows and of what nobody earned, each conversion divided by the rates of the draw."""
+        stage = self._stage_of(amounts)
+        known = self._hazards.get((allocation, stage))
+        if known is None:
+            known = HazardDraws(allocation, stage, self._groups, self._people)
+            self._hazards[allocation, stage] = known
+        rows = np.where(allocation.touch_counts, self._rows, -1)
+        draws, idle = known.draw(amounts, rows, self._row_count, brought=brought)
+        return draws, np.zeros(DRAWS) if self._filtered else idle
+
+    def _stage_of(self, amounts: Ints) -> int:
+        """The one stage that the conversions of a measure are of."""
+        (stage,) = np.unique(self._loaded.conversions["stage"][amounts != 0]).tolist()
+        return int(stage)
 
     def _by_group(self, credit: Ints) -> Ints:
         """int64[GROUPS, 1 + rows], first what no row shows."""
@@ -167,9 +193,8 @@ class Resampling:
         return exact_sums(self._cells, credit, GROUPS * width).reshape(GROUPS, width)
 
     def _drawn_anew(self, allocation: PopulationAllocation, amounts: Ints, credit: Ints) -> Floats:
-        """The model fitted in every draw; amounts are of conversions of one stage."""
-        stages = np.unique(self._loaded.conversions["stage"][amounts != 0])
-        (stage,) = stages.tolist()
+        """The model fitted in every draw."""
+        stage = self._stage_of(amounts)
         rows = np.where(allocation.touch_counts, self._rows, -1)
         return draw_credit(
             allocation, stage, amounts, credit, rows, self._row_count, self._groups, self._people

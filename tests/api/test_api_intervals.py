@@ -1,4 +1,4 @@
-"""How sure models of the population are, asked for over HTTP. Every test lives in a year of its own."""
+"""How sure models fitted on everybody are, asked for over HTTP. Every test lives in a year of its own."""
 
 from itertools import pairwise
 
@@ -66,15 +66,76 @@ async def test_the_chain_is_fitted_anew_in_every_draw(service: Service) -> None:
     assert 0.36 < high < 0.4
 
 
-async def test_what_is_attributed_without_a_refit_has_no_intervals(service: Service) -> None:
-    """A hazard's credit drawn again under one fit would seem surer than it is."""
-    await service.tell(*journeys(2017, 30))
-    asked = {"model": "incremental", "intervals": "true", **in_year(2017)}
+async def test_the_hazard_is_fitted_anew_in_every_draw(service: Service) -> None:
+    """Of a hundred who open a letter and click an ad forty buy that day, of a hundred who have the
+    letter alone twenty, and ten of these later. So half of each of the forty is the ad's: in all it
+    has the forty less the twenty, give or take 6.3 and not the 3.1 of half of the forty."""
+    told = []
+    for place in range(200):
+        who = f"reader-{place}"
+        told.append(touch(who, "2017-03-01T09:00:00Z", "newsletter/email"))
+        if place % 2 == 0:
+            told.append(touch(who, "2017-03-01T10:00:00Z", "google/cpc"))
+        if place < (80 if place % 2 == 0 else 40):
+            told.append(order(who, "2017-03-01T12:00:00Z"))
+        elif place % 20 == 19:
+            told.append(order(who, f"2017-03-{2 + place // 25:02}T12:00:00Z"))
+    await service.tell(*told, touch(unique("visitor"), "2017-03-12T10:00:00Z", "z/y"))
+    asked = {"model": "incremental:half_life=1h", "from_": "2017-03-01", "to": "2017-03-11"}
+    asked |= {"group_by": "source", "intervals": "true"}
     answer = await service.ask("/v1/attribution", **asked)
-    assert [each["code"] for each in answer["uncertainty"]["undrawn"]] == ["not_drawn"]
-    assert answer["rows"]
-    for row in answer["rows"]:
-        assert set(row["interval"].values()) == {None}
+    assert answer["uncertainty"]["undrawn"] == []
+    rows = by(answer["rows"], "source")
+    (brought,) = answer["incremental"]
+    for row in (rows["google"], by(brought["rows"], "source")["google"]):
+        assert 19 < row["conversions"] < 21
+        low, high = row["interval"]["conversions"]
+        assert 5 < low < 11
+        assert 29 < high < 35
+    low, high = brought["baseline"]["interval"]["conversions"]
+    assert low < brought["baseline"]["conversions"] < high
+    first = await service.get("/v1/attribution", **asked)
+    service.parts.desk.forget()
+    assert (await service.get("/v1/attribution", **asked)).content == first.content
+
+
+async def test_what_the_hazard_says_of_spend_is_as_sure_in_every_report(service: Service) -> None:
+    asked = {"model": "incremental", "intervals": "true", **in_year(2016)}
+    await service.tell(*journeys(2016, 60))
+    spend = {"date": "2016-03-01", "source": "newsletter", "medium": "email", "amount": "90.00",
+             "currency": "EUR"}  # fmt: skip
+    await service.tell(spend, path="/v1/spend")
+    answer = await service.ask("/v1/roi", **asked)
+    row = by(answer["rows"], "channel")["email"]
+    assert set(row["interval"]) == {"conversions", "revenue", "share", "cpa", "cac", "roas", "roi"}
+    for name in ("conversions", "revenue", "cpa", "cac", "roas", "roi"):
+        low, high = row["interval"][name]
+        assert low < row[name] < high
+    (brought,) = answer["incremental"]
+    mail = by(brought["rows"], "channel")["email"]
+    assert set(mail["interval"]) == {"conversions", "customers", "revenue", "roas"}
+    assert mail["interval"]["revenue"] == pytest.approx(
+        [90 * end for end in mail["interval"]["roas"]], abs=0.01
+    )
+    models = {"model": "linear,incremental", **in_year(2016)}
+    compared = await service.ask("/v1/models/compare", **models)
+    cell = by(compared["rows"], "channel")["email"]["models"]["incremental"]
+    for name in ("conversions", "share", "cpa", "roas", "roi"):
+        assert cell["interval"][name] == row["interval"][name]
+
+
+async def test_more_states_than_are_drawn_keep_their_figures(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.attribution.hazard_draws.MOST_DRAWN_STATES", 2)
+    await service.tell(*journeys(2015, 12))
+    asked = {"model": "incremental", "intervals": "true", "group_by": "source", **in_year(2015)}
+    answer = await service.ask("/v1/attribution", **asked)
+    (undrawn,) = answer["uncertainty"]["undrawn"]
+    assert (undrawn["model"], undrawn["code"]) == ("incremental", "too_many_states")
+    (brought,) = answer["incremental"]
+    cells = [*answer["rows"], *brought["rows"], brought["baseline"]]
+    assert {end for cell in cells for end in cell["interval"].values()} == {None}
 
 
 async def test_one_touch_is_as_sure_as_the_last(service: Service) -> None:
@@ -105,6 +166,10 @@ async def test_one_touch_is_as_sure_as_the_last(service: Service) -> None:
         {"group_by": "channel", "scope": "account"},
         {"group_by": "channel", "conversion": "repeat"},
         {"model": "markov:order=2:transform=frequency"},
+        {"model": "incremental:half_life=7d"},
+        {"model": "incremental:half_life=1h", "group_by": "source,week", "conversion": "repeat"},
+        {"model": "incremental", "group_by": "source", "basis": "touch", "to": "2023-03-10"},
+        {"model": "incremental", "filter_medium": "cpc", "scope": "account"},
     ],
     ids=str,
 )
@@ -112,7 +177,11 @@ async def test_drawing_everybody_once_changes_nothing(
     fresh: Service, monkeypatch: pytest.MonkeyPatch, asked: Json
 ) -> None:
     """Were every group drawn once in every draw, each interval would be the figure itself."""
-    for module in ("attribution.bootstrap", "reports.population_draws"):
+    for module in (
+        "attribution.bootstrap",
+        "reports.population_draws",
+        "reports.hazard_draws",
+    ):
         once = np.ones((DRAWS, GROUPS))
         monkeypatch.setattr(f"service.{module}.draw_weights", lambda once=once: once)
     told = journeys(2023, 24)
@@ -123,15 +192,24 @@ async def test_drawing_everybody_once_changes_nothing(
     for row in answer["rows"]:
         for name, unit in (("conversions", 2e-6), ("value", 0.02), ("share", 1e-4)):
             assert row["interval"][name] == pytest.approx([row[name]] * 2, abs=unit), (row, name)
+    for brought in answer["incremental"]:
+        for cell in (*brought["rows"], brought["baseline"]):
+            for name, unit in (("conversions", 5e-5), ("value", 0.02)):
+                assert cell["interval"][name] == pytest.approx([cell[name]] * 2, abs=unit), cell
 
 
-async def test_the_order_of_arrival_changes_nothing(service: Service, fresh: Service) -> None:
-    told = journeys(2024, 30)
+@pytest.mark.parametrize(("model", "year"), [("markov", 2024), ("incremental", 2014)])
+async def test_the_order_of_arrival_changes_nothing(
+    service: Service, fresh: Service, model: str, year: int
+) -> None:
+    later = touch(unique("visitor"), f"{year + 1}-01-02T10:00:00Z", "later/on")
+    told = [*journeys(year, 30), later]
     await service.tell(*told)
     await fresh.tell(*reversed(told))
-    asked = {**MARKOV, **in_year(2024)}
+    asked = {"model": model, "intervals": "true", **in_year(year)}
     answers = [await s.ask("/v1/roi", **asked) for s in (service, fresh)]
     assert answers[0]["rows"] == answers[1]["rows"]
+    assert answers[0]["incremental"] == answers[1]["incremental"]
     assert all(low < high for low, high in [answers[0]["rows"][0]["interval"]["revenue"]])
 
 

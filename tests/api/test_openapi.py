@@ -198,7 +198,7 @@ async def test_the_other_forms_of_a_body_say_the_same(world: Service, path: str)
     [
         {},
         {"model": "first_touch,time_decay:half_life=3d"},
-        {"model": "incremental:half_life=1h"},
+        {"model": "incremental:half_life=1h", "intervals": "true"},
         {"group_by": "campaign,day"},
         {"group_by": "landing_page", "filter_channel": "paid_search"},
         {"basis": "touch", "conversion": "lead", "currency": "KZT"},

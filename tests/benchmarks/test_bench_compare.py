@@ -41,7 +41,7 @@ def measure(served: Served, times: int = 3) -> None:
     """Every question is new (a lookback no other has), so no fit and no answer is remembered."""
     with client_of(served) as client:
         compare(served, client, "a million journey touchpoints", times)
-        for place, model in enumerate(("linear", "markov", "markov:order=2")):
+        for place, model in enumerate(("linear", "markov", "markov:order=2", "incremental")):
             for sure in ("false", "true"):
                 days = range(100 + 20 * place + 10 * (sure == "true"), 300)
                 asked = [

@@ -24,13 +24,27 @@ RETURNS: Any = {
     "roas": [2.4, 4.0005],
     "roi": [1.4, 3.0005],
 }
+BROUGHT_CREDIT: Any = {"conversions": [0.2, 0.9], "value": [16, 72]}
+BROUGHT_RETURNS: Any = {
+    "conversions": [0.2, 0.9],
+    "customers": [0.2, 0.9],
+    "revenue": [16, 72],
+    "roas": [0.8, 3.6],
+}
 
 
-def may_be_sure(schema: Schema, interval: Any) -> Schema:
-    """The schema of a report's answer, where `intervals=true` adds `interval` and `uncertainty`."""
+def may_be_sure(schema: Schema, interval: Any, brought: Any) -> Schema:
+    """The schema of a report's answer, where `intervals=true` adds `interval` and `uncertainty`.
+
+    Args: brought: the intervals of a row of `incremental`.
+    """
     found = interval_schema(interval)
     row = schema["properties"]["rows"]["items"]["properties"]
     row["interval"] = found
+    entry = schema["properties"]["incremental"]["items"]["properties"]
+    entry["rows"]["items"]["properties"]["interval"] = interval_schema(brought)
+    rest = {name: ends for name, ends in brought.items() if name != "roas"}
+    entry["baseline"]["properties"]["interval"] = interval_schema(rest)
     if "models" in row:
         cell = row["models"]["additionalProperties"]
         row["models"] = {
