@@ -193,12 +193,31 @@ async def test_the_other_forms_of_a_body_say_the_same(world: Service, path: str)
             assert response.json()["duplicates"] == len(body(path))
 
 
+@pytest.mark.parametrize("name", ["attribution", "roi"])
+@pytest.mark.parametrize("model", ["linear", "incremental:half_life=1h"])
+async def test_intervals_fit_their_schemas(world: Service, name: str, model: str) -> None:
+    asked = {**MARCH, "model": model, "intervals": "true"}
+    content = DESCRIPTION["paths"][f"/v1/{name}"]["get"]["responses"]["200"]["content"]
+    schema: Json = content["application/json"]["schema"]
+    answer = await world.ask(f"/v1/{name}", **asked)
+    assert faults(schema, answer) == []
+    entry = schema["properties"]["incremental"]["items"]["properties"]
+    parts = (entry["rows"]["items"], entry["baseline"])
+    for brought in answer["incremental"]:
+        for cells, part in zip((brought["rows"], [brought["baseline"]]), parts, strict=True):
+            for cell in cells:
+                assert (
+                    cell["interval"].keys() == part["properties"]["interval"]["properties"].keys()
+                )
+    assert ("incremental" in model) == bool(answer["incremental"])
+
+
 @pytest.mark.parametrize(
     "more",
     [
         {},
         {"model": "first_touch,time_decay:half_life=3d"},
-        {"model": "incremental:half_life=1h", "intervals": "true"},
+        {"model": "incremental:half_life=1h"},
         {"group_by": "campaign,day"},
         {"group_by": "landing_page", "filter_channel": "paid_search"},
         {"basis": "touch", "conversion": "lead", "currency": "KZT"},
