@@ -155,7 +155,7 @@ def _rewrite(
         if (record := record_of(row.type, payload))
         and (his := [i for i in payload.get("identifiers", ()) if i in instead])
     }
-    renamed = _renamed(connection, rows, {value_of(name) for name in person.identifiers})
+    renamed = _renamed(connection, rows, person)
     for row, payload in zip(rows, payloads, strict=True):
         connection.execute(
             update(FACTS)
@@ -165,12 +165,15 @@ def _rewrite(
     return records
 
 
-def _renamed(
-    connection: Connection, rows: list[Row[Any]], values: Collection[str]
-) -> dict[int, str]:
-    """New ids of the facts whose own holds one of the values, by seq. What one source says of one
-    moment is ordered by ids, and stays so."""
-    telling = [row for row in rows if any(value in row.fact_id for value in values)]
+def _renamed(connection: Connection, rows: list[Row[Any]], person: Erased) -> dict[int, str]:
+    """New ids of the facts whose own names the person, by seq. What one source says of one moment is
+    ordered by ids, and stays so."""
+    values = {value_of(name) for name in person.identifiers}
+    telling = [
+        row
+        for row in rows
+        if any(value in row.fact_id for value in values) or person.named_in(row.fact_id)
+    ]
     moments = sorted({row.occurred_at for row in telling})
     beside: dict[tuple[int, datetime], list[str]] = defaultdict(list)
     for start in range(0, len(moments), LOOKUP_ROWS):

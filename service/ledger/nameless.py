@@ -44,9 +44,9 @@ def _shortened(page: Mapping[str, Any]) -> dict[str, Any]:
     if url := page.get("url"):
         kept["url"] = url.partition("#")[0].partition("?")[0]
     if referrer := page.get("referrer"):
-        scheme, separator, rest = referrer.partition("://")
-        site = rest.partition("#")[0].partition("?")[0].partition("/")[0].rpartition("@")[2]
-        kept["referrer"] = f"{scheme}{separator}{site}/" if separator else ""
+        # What stands after the second slash is read as the site, whatever stands before it.
+        site = [*referrer.split("/", 3), "", "", ""][2].partition("#")[0].partition("?")[0]
+        kept["referrer"] = f"https://{site.rpartition('@')[2]}/" if site else ""
     return {name: value for name, value in kept.items() if value}
 
 
@@ -106,7 +106,8 @@ def _place(identifier: str) -> tuple[str, str]:
 
 def between(texts: list[str], gone: Collection[str]) -> dict[str, str]:
     """Of each of the ascending texts that is in `gone` a random text in its place: after the text
-    before it that stays and before the one that follows."""
+    before it that stays and before the one that follows, also where quotes end them (`#` comes after
+    those and before letters and digits)."""
     found, low = {}, ""
     for is_gone, run in groupby(texts, key=gone.__contains__):
         together = list(run)
@@ -114,5 +115,5 @@ def between(texts: list[str], gone: Collection[str]) -> dict[str, str]:
             low = together[-1]
             continue
         tokens = sorted(token_hex(8) for _ in together)
-        found.update({old: f"{low}!{ERASED}-{t}" for old, t in zip(together, tokens, strict=True)})
+        found.update({old: f"{low}#{ERASED}-{t}" for old, t in zip(together, tokens, strict=True)})
     return found

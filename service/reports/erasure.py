@@ -26,7 +26,7 @@ JOIN identifier_people AS all_of ON all_of.person_id = who.person_id AND NOT all
 JOIN identifiers AS theirs ON theirs.identifier_id = all_of.identifier_id
 WHERE named.identifier IN (SELECT UNNEST($names))
 """
-_BETWEEN_WORDS = re.compile(r"[\s\"'<>{}\[\],;&=|\\]+")
+_BETWEEN_WORDS = re.compile(r"[\s\"'<>{}()\[\],;:&=?#/|\\]+")
 
 
 def person_to_erase(mart: Mart, reader: IdentifierReader, given: Mapping[str, Any]) -> Erased:
@@ -64,7 +64,7 @@ def _erased(identifiers: frozenset[str], reader: IdentifierReader) -> Erased:
 
     def named_in(text: str) -> bool:
         return any(
-            is_his(kind, word)
+            word in identifiers or is_his(kind, word)
             for field, word in _words(text)
             for kind in (kinds if len(word) >= SHORT else own_names.get(field, ()))
         )
