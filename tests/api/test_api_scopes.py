@@ -12,7 +12,7 @@ from service.collect.wire import Endpoint
 from service.ledger.keys import SCOPES
 from service.main import create_app
 from service.settings import Settings
-from tests.api.harness import EVERYTHING, REVOKED, Service, order, touch
+from tests.api.harness import EVERYTHING, REVOKED, Service, order, touch, unique
 
 pytestmark = pytest.mark.anyio
 HOOK, POSTBACK = "hook", "postback"
@@ -252,7 +252,7 @@ async def test_ways_to_send_a_key(service: Service) -> None:
             assert response.json()["code"] in ("no_key", "unknown_key")
     response = await service.client.post(
         "/v1/events",
-        json=touch("a-1", "2026-03-01T10:00:00Z"),
+        json=touch(unique("visitor"), "2026-03-01T10:00:00Z"),
         headers={"authorization": basic(service.keys["collect"])},
     )
     assert response.status_code == 202
@@ -280,9 +280,10 @@ async def test_who_asks_is_settled_before_what(service: Service) -> None:
 
 
 async def test_a_public_key_moves_no_money(service: Service) -> None:
+    visitor = unique("visitor")
     events = [
-        touch("a-1", "2026-03-01T10:00:00Z", "google/cpc", channel="email"),
-        order("a-1", "2026-03-02T10:00:00Z"),
+        touch(visitor, "2026-03-01T10:00:00Z", "google/cpc", channel="email"),
+        order(visitor, "2026-03-02T10:00:00Z"),
     ]
     receipt = (await service.post(events, key="collect")).json()
     assert receipt["accepted"] == 1

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-NEW_ERASURE: Any = {"identifiers": {"email": "ann@example.com"}}
+# Of nobody whom another example names: whoever tries them all keeps the others.
+NEW_ERASURE: Any = {"identifiers": {"email": "zoe@example.com"}}
 ERASURE: Any = {
     "id": 1,
     "erased_at": "2026-03-20T09:00:00Z",
