@@ -34,6 +34,12 @@ CHUNK_FACTS = 200_000
 TOLD_NO_MORE = "erased"
 """State of a statement to an ad platform that is emptied and followed by none."""
 
+TELLING = {
+    QUARANTINE: ("raw", "detail", "field", "fact_id"),
+    TASKS: ("payload", "name", "last_error"),
+}
+"""Texts beside the facts that may name anybody."""
+
 _NAMING = """
 SELECT DISTINCT seq FROM (
     SELECT seq, UNNEST(CAST(payload -> '$.identifiers' AS VARCHAR[])) AS identifier
@@ -66,14 +72,18 @@ def erase(engine: Engine, person: Erased, now: datetime, author: str) -> dict[st
     if not person.identifiers:
         raise Refusal("bad_identifier", "identifiers", "none of them identifies a person")
     source_id = ensure_source_id(engine, SOURCE, now)
+    # What is long and only grows is looked through before anybody has to wait.
     reached = last_seq(engine)
     seqs = _facts_naming(engine, person.identifiers, 0, reached)
+    with reading(engine).connect() as connection:
+        refused, passed = _rows_naming(connection, QUARANTINE, person)
     with engine.begin() as connection:
         serialise_writers(connection)
         if is_sqlite(engine.url):
             connection.exec_driver_sql("PRAGMA secure_delete=ON")
         seqs += _facts_naming(engine, person.identifiers, reached, newest_seq(connection))
-        receipt = _erase(connection, person, seqs, source_id, now, author)
+        refused += _rows_naming(connection, QUARANTINE, person, passed)[0]
+        receipt = _erase(connection, person, seqs, refused, source_id, now, author)
     _sweep(engine)
     return receipt
 
@@ -104,6 +114,7 @@ def _erase(
     connection: Connection,
     person: Erased,
     seqs: Sequence[int],
+    refused: Sequence[int],
     source_id: int,
     now: datetime,
     author: str,
@@ -118,8 +129,8 @@ def _erase(
     counts = {
         "identifiers": len(person.identifiers),
         "facts": len(rows),
-        "quarantined": _delete_naming(connection, QUARANTINE, QUARANTINE.c.raw, person),
-        "tasks": _delete_naming(connection, TASKS, TASKS.c.payload, person),
+        "quarantined": _delete(connection, QUARANTINE, refused),
+        "tasks": _delete(connection, TASKS, _rows_naming(connection, TASKS, person)[0]),
         "outgoing": _empty_outbox(connection, list(records)),
     }
     number = (connection.execute(select(func.max(ERASURES.c.id))).scalar() or 0) + 1
@@ -187,18 +198,27 @@ def _renamed(connection: Connection, rows: list[Row[Any]], person: Erased) -> di
     return {row.seq: new[row.source_id, row.occurred_at][row.fact_id] for row in telling}
 
 
-def _delete_naming(connection: Connection, table: Table, column: Any, person: Erased) -> int:
-    """Delete the rows whose text names the person."""
-    after, deleted = 0, 0
-    while True:
-        page = select(table.c.id, column).where(table.c.id > after).order_by(table.c.id)
-        rows = connection.execute(page.limit(LOOKUP_ROWS)).all()
-        if not rows:
-            return deleted
+def _rows_naming(
+    connection: Connection, table: Table, person: Erased, after: int = 0
+) -> tuple[list[int], int]:
+    """Ids above `after` of the rows whose texts name the person, and the last id there is."""
+    columns = [table.c[name] for name in TELLING[table]]
+    found: list[int] = []
+    page = select(table.c.id, *columns).order_by(table.c.id).limit(LOOKUP_ROWS)
+    while rows := connection.execute(page.where(table.c.id > after)).all():
         after = rows[-1][0]
-        ids = [number for number, said in rows if person.named_in(said)]
-        connection.execute(delete(table).where(table.c.id.in_(ids)))
-        deleted += len(ids)
+        found += [number for number, *said in rows if any(person.named_in(t) for t in said if t)]
+    return found, after
+
+
+def _delete(connection: Connection, table: Table, ids: Sequence[int]) -> int:
+    """Gives how many there still were."""
+    return sum(
+        connection.execute(
+            delete(table).where(table.c.id.in_(ids[start : start + LOOKUP_ROWS]))
+        ).rowcount
+        for start in range(0, len(ids), LOOKUP_ROWS)
+    )
 
 
 def _empty_outbox(connection: Connection, records: Sequence[str]) -> int:

@@ -2,8 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import unquote_plus
 
@@ -13,7 +12,7 @@ from service.collect.identifiers import IdentifierReader
 from service.journeys.mart import Mart
 from service.kit.errors import Refusal
 from service.ledger.erasure import Erased
-from service.ledger.nameless import kind_of
+from service.ledger.nameless import kind_of, value_of
 
 SHORT: Final = 5
 """Of a text so short, such as the user id 42, only its own field says that it names somebody."""
@@ -53,7 +52,9 @@ def _erased(identifiers: frozenset[str], reader: IdentifierReader) -> Erased:
     kinds = sorted({kind_of(identifier) for identifier in identifiers})
     own_names = defaultdict(list)
     for kind in kinds:
-        own_names[kind.rpartition(":")[2]].append(kind)
+        own_names[_plain(kind.rpartition(":")[2])].append(kind)
+    values = sorted({v for i in identifiers if len(v := value_of(i)) >= SHORT})
+    spelled = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, values))})(?!\w)")
 
     def is_his(kind: str, text: str) -> bool:
         try:
@@ -63,29 +64,42 @@ def _erased(identifiers: frozenset[str], reader: IdentifierReader) -> Erased:
         return found is not None and f"{kind}:{found.value}" in identifiers
 
     def named_in(text: str) -> bool:
-        return any(
-            word in identifiers or is_his(kind, word)
-            for field, word in _words(text)
-            for kind in (kinds if len(word) >= SHORT else own_names.get(field, ()))
+        said = _said(text)
+        return (bool(values) and any(spelled.search(part) for _, part in said)) or any(
+            is_his(kind, word)
+            for field, word in _words(said)
+            for kind in (kinds if len(word) >= SHORT else own_names.get(_plain(field), ()))
         )
 
     return Erased(identifiers, named_in)
 
 
-def _words(text: str) -> Iterator[tuple[str, str]]:
-    """What a text says, each with the field it stands in: as JSON where it is, and word by word
-    however it is written."""
-    with suppress(orjson.JSONDecodeError):
-        yield from _leaves("", orjson.loads(text))
-    for word in _BETWEEN_WORDS.split(text):
-        yield "", word
-        if "%" in word or "+" in word:
-            yield "", unquote_plus(word)
+def _plain(field: str) -> str:
+    """One for `user_id`, `userId` and `User ID`."""
+    return "".join(filter(str.isalnum, field)).lower()
+
+
+def _said(text: str) -> set[tuple[str, str]]:
+    """What a text says, each with the field it stands in, where it is JSON; the parts of addresses
+    both as they are written and as they read."""
+    try:
+        said = set(_leaves("", orjson.loads(text)))
+    except orjson.JSONDecodeError:
+        said = {("", text)}
+    said |= {(field, unquote_plus(part)) for field, part in said if "%" in part or "+" in part}
+    return said
+
+
+def _words(said: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """The same whole and word by word."""
+    words = {("", word) for _, part in said for word in _BETWEEN_WORDS.split(part)}
+    return words.union(said)
 
 
 def _leaves(field: str, value: Any) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         for name, part in value.items():
+            yield "", name
             yield from _leaves(name, part)
     elif isinstance(value, list):
         for part in value:

@@ -1,7 +1,10 @@
 """Where somebody who was erased could still be found, or come back from."""
 
+from urllib.parse import quote
+
 import pytest
 
+from service.ledger.tasks import NewTask, enqueue
 from tests.api.harness import Json, Service, order, page, touch
 from tests.api.test_api_erasures import erased
 
@@ -62,3 +65,29 @@ async def test_a_referrer_keeps_its_site(fresh: Service) -> None:
     for n in range(len(sites)):
         await erased(fresh, anonymous_id=f"c-{n}")
     assert (await fresh.ask("/v1/roi", **MARCH))["rows"] == before
+
+
+async def test_a_text_beside_the_refused_item_names_her(fresh: Service) -> None:
+    """A task that failed says so of her; and values may hold what elsewhere ends a word."""
+    spaced, short = "GA1.2:canary=7#x", "4711"
+    known = {"email": EMAIL, "anonymous_id": spaced, "user_id": short}
+    await fresh.tell(touch(known, "2026-03-01T10:00:00Z"))
+    engine, now = fresh.parts.engine, fresh.clock.now
+    (source,) = [s["id"] for s in (await fresh.ask("/v1/sources"))["items"] if s["name"] == "facts"]
+    named = [NewTask("fetch", EMAIL, source, {}), NewTask("fetch", "of nobody", source, {})]
+    assert enqueue(engine, named, now) == 2
+    bad = {"type": "touch", "occurred_at": "nonsense"}
+    await fresh.post(
+        [
+            {**bad, "id": "q1", "context": {"note": f"it was {spaced}, again"}},
+            {**bad, "id": "q2", "note": f"id%3D{quote(spaced)}"},
+            {**bad, "id": "q3", "traits": {"userId": short}},
+            {**bad, "id": "q4", "traits": {"rows": short}},
+        ]
+    )
+    receipt = await erased(fresh, email=EMAIL)
+    assert (receipt["tasks"], receipt["quarantined"]) == (1, 3)
+    left = held(fresh, "quarantine", "tasks")
+    assert "canary" not in left
+    assert "q4" in left
+    assert "of nobody" in left

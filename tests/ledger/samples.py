@@ -15,7 +15,8 @@ NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
 AT = to_micros(NOW)
 PATIENCE_SECONDS = 30
 TABLES = (
-    "facts", "quarantine", "intake_counts", "intake_hours", "tasks", "keys", "sources",
+    "facts", "quarantine", "intake_counts", "intake_hours", "tasks", "erasures", "tombstones", "keys",
+    "sources",
 )  # fmt: skip
 
 
