@@ -87,8 +87,7 @@ def _collapsed(offsets: Ints, walk: Ints, states: Ints) -> Chain:
     keep = np.ones(len(walk), dtype=np.bool_)
     keep[1:] = walk[1:] != walk[:-1]
     keep[offsets[:-1]] = True
-    running = np.concatenate(([0], np.cumsum(keep)))
-    return Chain(running.take(offsets), walk[keep], states)
+    return Chain(offsets_of(keep).take(offsets), walk.take(np.flatnonzero(keep)), states)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,11 +116,12 @@ def statistics_of(chain: Chain) -> Statistics:
     paths, states = len(chain.offsets) - 1, chain.state_count
     stays = np.ones(max(len(chain.walk) - 1, 0), dtype=np.bool_)
     stays[chain.offsets[1:-1] - 1] = False
-    here, there = chain.walk[:-1][stays], chain.walk[1:][stays]
+    moved = np.flatnonzero(stays)
+    here, there = chain.walk.take(moved), chain.walk[1:].take(moved)
     # A window moves on by one channel, so its last channel tells which of the next ones it is.
     last = chain.states[:, -1] + 1
     channels = int(last.max(initial=0)) + 1
-    distinct, move = numbered(here * channels + last[there], states * channels)
+    distinct, move = numbered(here * channels + last.take(there), states * channels)
     target = np.zeros(len(distinct), dtype=np.int64)
     target[move] = there
     source = distinct // channels
@@ -149,9 +149,10 @@ def numbered(keys: NDArray[np.signedinteger], limit: int) -> tuple[Ints, Ints]:
         return distinct.astype(np.int64, copy=False), place.astype(np.int64, copy=False)
     # Looked up instead of sorted: a tenth of the time.
     seen = np.zeros(limit, dtype=np.bool_)
+    keys = keys.astype(np.intp, copy=False)
     seen[keys] = True
-    places = np.cumsum(seen) - 1
-    return np.flatnonzero(seen), places[keys]
+    places = np.cumsum(seen, dtype=np.int32) - np.int32(1)
+    return np.flatnonzero(seen), places.take(keys)
 
 
 def _too_many(order: int) -> Refusal:

@@ -77,7 +77,7 @@ class Paths:
         )
 
 
-def offsets_of(sizes: Ints) -> Ints:
+def offsets_of(sizes: Ints | Bools) -> Ints:
     """int64[n + 1], where rows of these sizes begin and end."""
     offsets = np.zeros(len(sizes) + 1, dtype=np.int64)
     np.cumsum(sizes, out=offsets[1:])
