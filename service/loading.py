@@ -1,8 +1,10 @@
 """Bulk ways into the ledger beside HTTP: the demo world and file imports, over the same pipeline."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
-from itertools import islice
+from functools import partial
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -22,13 +24,18 @@ from service.collect.rates import to_rate_fact
 from service.collect.replay import SHOWN, Mender, Replayed
 from service.collect.rows import Reading
 from service.collect.spend import collect_spend
-from service.demo.world import World, build_world
+from service.demo.arrivals import fact_arrival, rate_arrival, spend_arrival
+from service.demo.world import build_world
 from service.kit.errors import Conflict, NotFound, Refusal, ThroughlineError
-from service.ledger.append import Batch, Receipt, append
+from service.kit.time import to_micros
+from service.ledger.append import Batch, NewFact, append
 from service.ledger.keys import Caller, ensure_source_id
 from service.ledger.read import last_seq
 
 FACTS_AT_ONCE = 2_000
+LARGEST = 32_768
+"""Bytes of a fact."""
+
 SERVER = frozenset({"collect", "facts"})
 Progress = Callable[[int, int], None]
 
@@ -43,38 +50,61 @@ def load_demo(
 ) -> int:
     """The demo world of the year up to today into an empty ledger; returns how many facts.
 
-    Raises Conflict when the ledger holds facts already.
+    They are received when each of the systems would have told them, in that order, so that the
+    ledger has a past; what would still be on its way arrives now. Raises Conflict when the ledger
+    holds facts already.
     """
     if last_seq(engine):
         raise Conflict(
             "ledger_not_empty",
             "The demo world goes into an empty ledger only; use another data folder.",
         )
-    world = build_world(now.astimezone(UTC).date())
-    total = sum(map(len, world.sources.values())) + sum(map(len, world.spend.values()))
+    facts = sorted(_demo_facts(engine, reader, now), key=lambda fact: fact.received_at)
     done = 0
-    for batch in _batches(engine, world, reader, now):
-        receipt = append(engine, [batch])[0]
-        _check(receipt)
-        done += receipt.accepted
-        progress(done, total + len(world.rates))
+    for chunk in _chunks(facts):
+        told = [Batch(list(run)) for _, run in groupby(chunk, key=lambda fact: fact.source_id)]
+        done += sum(receipt.accepted for receipt in append(engine, told))
+        progress(done, len(facts))
     return done
 
 
-def _batches(
-    engine: Engine, world: World, reader: IdentifierReader, now: datetime
-) -> Iterator[Batch]:
-    sender = sender_for(engine, "exchange-rates", reader, now)
-    for chunk in _chunks(world.rates):
-        yield collect(chunk, sender, 32_768, to_rate_fact)
+def _demo_facts(engine: Engine, reader: IdentifierReader, now: datetime) -> Iterator[NewFact]:
+    """Facts of one source are in the order in which it tells them.
+
+    Raises: ThroughlineError where one of them is refused.
+    """
+    world = build_world(now.astimezone(UTC).date())
+
+    def read(
+        source: str,
+        items: Sequence[Any],
+        collected: Callable[[Sequence[Any], Sender], Batch],
+        arrival: Callable[[Any], datetime],
+    ) -> Iterator[NewFact]:
+        batch = collected(items, sender_for(engine, source, reader, now))
+        _check(batch)
+        for item, fact in zip(items, batch.facts, strict=True):
+            told_at = to_micros(min(arrival(item), now))
+            # What names no moment of its own happened, as far as anybody knows, when it was told.
+            yield replace(fact, received_at=told_at, occurred_at=min(fact.occurred_at, told_at))
+
+    yield from read("exchange-rates", world.rates, _rates, rate_arrival)
     for source, facts in sorted(world.sources.items()):
-        sender = sender_for(engine, source, reader, now)
-        for chunk in _chunks(facts):
-            yield collect(chunk, sender, 32_768)
+        yield from read(source, facts, _events, partial(fact_arrival, source))
     for source, lines in sorted(world.spend.items()):
-        sender = sender_for(engine, source, reader, now)
-        for chunk in _chunks(lines):
-            yield collect_spend(chunk, sender, 32_768)
+        yield from read(source, lines, _spend, spend_arrival)
+
+
+def _events(items: Sequence[Any], sender: Sender) -> Batch:
+    return collect(items, sender, LARGEST)
+
+
+def _rates(items: Sequence[Any], sender: Sender) -> Batch:
+    return collect(items, sender, LARGEST, to_rate_fact)
+
+
+def _spend(items: Sequence[Any], sender: Sender) -> Batch:
+    return collect_spend(items, sender, LARGEST)
 
 
 def _chunks(items: Iterable[Any]) -> Iterator[list[Any]]:
@@ -83,9 +113,9 @@ def _chunks(items: Iterable[Any]) -> Iterator[list[Any]]:
         yield chunk
 
 
-def _check(receipt: Receipt) -> None:
-    if receipt.refused:
-        first = receipt.refused[0]
+def _check(batch: Batch) -> None:
+    if batch.refused:
+        first = batch.refused[0]
         raise ThroughlineError(
             "demo_refused", f"{first.code} at {first.field}: {first.detail}; {first.raw[:300]}"
         )

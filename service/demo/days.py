@@ -73,6 +73,11 @@ class Year:
         spring = [day for day in range(DAYS) if self.date_of(day).month in _SPRING]
         return max(spring, key=lambda day: min(day, DAYS - day))
 
+    @cached_property
+    def closing(self) -> int:
+        """The first day after the last month that has had a week since for its corrections."""
+        return max(day for day in range(DAYS - 6) if self.date_of(day).day == 1)
+
     def weight(self, day: int, audience: Audience, season: Season) -> float:
         """Relative number of visits on a day: week x growth x holidays x season (no unit)."""
         when = self.date_of(day)

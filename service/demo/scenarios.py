@@ -237,6 +237,12 @@ _SHOP_AND_SPEND = (
         "The last statement of a line counts, and the difference to earlier answers is explained.",
         ("LI | Lead gen | Facility managers",),
     ),
+    Scenario(
+        "month_restated", "The month that moved",
+        "After the month has been reported a discount, a return, a login and a late click come in.",
+        "A report is shown as it was then, and what moved it since is told cause by cause.",
+        ("D-story-discount", "O-story-returned", "O-story-login", "O-story-clicked"),
+    ),
 )  # fmt: skip
 
 SCENARIOS = _CHANNELS + _PEOPLE + _SALES + _SHOP_AND_SPEND

@@ -21,7 +21,7 @@ def tell(teller: Teller) -> None:
     _called(teller)
 
 
-def _sold(
+def sold(
     teller: Teller,
     slug: str,
     names: tuple[str, str],
@@ -46,14 +46,14 @@ def _sold(
 
 
 def _brand(teller: Teller) -> None:
-    _sold(
+    sold(
         teller, "brand", ("Brightwater Storage", "Anna Kowalska"),
         ((57, "control"), (50, "organic"), (42, "brand")), 18_400, (33, 12),
     )  # fmt: skip
 
 
 def _late(teller: Teller) -> None:
-    _sold(
+    sold(
         teller, "late", ("Harrow Packaging", "Tomas Virtanen"),
         ((150, "warehouse"), (137, "organic"), (121, "social_posts"), (101, "direct")),
         15_800, (90, 66),
@@ -89,7 +89,7 @@ def _committee(teller: Teller) -> None:
 
 
 def _reopened(teller: Teller) -> None:
-    deal = _sold(
+    deal = sold(
         teller, "reopened", ("Penrose Metals", "Lukas Weber"), ((135, "competitor"),),
         9_600, (120, 0),
     )  # fmt: skip
@@ -100,7 +100,7 @@ def _reopened(teller: Teller) -> None:
 
 
 def _upsell(teller: Teller) -> None:
-    deal = _sold(
+    deal = sold(
         teller, "upsell", ("Thornbury Clinics", "Sofia Moreau"),
         ((118, "li_leads"), (110, "nurture")), 12_000, (104, 85),
     )  # fmt: skip
@@ -109,7 +109,7 @@ def _upsell(teller: Teller) -> None:
 
 
 def _rewon(teller: Teller) -> None:
-    deal = _sold(
+    deal = sold(
         teller, "rewon", ("Ashgrove Retail", "Martin Keller"),
         ((140, "control_bing"), (133, "direct")), 21_000, (126, 110),
     )  # fmt: skip

@@ -113,19 +113,17 @@ def _bots(teller: Teller) -> None:
             teller.traffic.page(second, bot, url)
 
 
-def _buyer(teller: Teller, slug: str) -> Buyer:
+def new_buyer(teller: Teller, slug: str) -> Buyer:
+    """Somebody with a browser, an address and an account in the shop."""
     email = f"{slug}@{slug}-home.example"
     person = Known(email, 0, teller.browser(slug))
     return Buyer(person, f"u-story-{slug}")
 
 
-def _bought(
-    teller: Teller, shop: Shop, buyer: Buyer, order_id: str, days_back: int, key: str
-) -> None:
-    """A visit and an order of two sensors and a lamp, 247.00."""
+def bought(teller: Teller, shop: Shop, buyer: Buyer, order_id: str, start: int, key: str) -> None:
+    """A visit from `start` on and an order of two sensors and a lamp, 247.00."""
     way, visitor = BY_KEY[key], buyer.person.visitor
     ending = ("/cart", "/checkout", "/order-confirmed")
-    start = teller.on(days_back, 18)
     second = teller.traffic.visit(start, visitor, way, "shoppers", ending, buyer.user_id)
     teller.crm.identify(second, {"anonymous_id": visitor.anonymous_id, **buyer.identifiers})
     lines = (_SENSORS, _LAMP)
@@ -134,21 +132,21 @@ def _bought(
 
 def _orders(teller: Teller, shop: Shop) -> None:
     """One order comes back whole, one in part, and one customer keeps coming."""
-    refunded, partial = _buyer(teller, "refunded"), _buyer(teller, "partial")
-    _bought(teller, shop, refunded, "O-story-refunded", 62, "shopping")
+    refunded, partial = new_buyer(teller, "refunded"), new_buyer(teller, "partial")
+    bought(teller, shop, refunded, "O-story-refunded", teller.on(62, 18), "shopping")
     shop.order(teller.on(54, 10), refunded, "O-story-refunded", "refunded", 24_700)
-    _bought(teller, shop, partial, "O-story-partial", 59, "meta_catalogue")
+    bought(teller, shop, partial, "O-story-partial", teller.on(59, 18), "meta_catalogue")
     shop.order(teller.on(50, 10), partial, "O-story-partial", "refunded", 9_800, (_SENSORS,))
-    loyal = _buyer(teller, "loyal")
+    loyal = new_buyer(teller, "loyal")
     ways = ((300, "shopping"), (220, "direct"), (131, "sms"), (36, "organic"))
     for number, (days_back, key) in enumerate(ways, start=1):
-        _bought(teller, shop, loyal, f"O-story-loyal-{number}", days_back, key)
+        bought(teller, shop, loyal, f"O-story-loyal-{number}", teller.on(days_back, 18), key)
     shop.review(teller.on(30, 19), loyal, 5, "Fourth order, no surprises.")
 
 
 def _payment_return(teller: Teller, shop: Shop) -> None:
     """The payment page sends the buyer back: its referrer is not a channel."""
-    buyer = _buyer(teller, "payment")
+    buyer = new_buyer(teller, "payment")
     visitor = buyer.person.visitor
     start = teller.on(26, 19)
     way = BY_KEY["meta_catalogue"]

@@ -17,6 +17,7 @@ from service.demo.scene import Book, Fact, Scene
 from service.demo.shop import Shop
 from service.demo.spending import SpendLine, exchange_rates, spend_lines
 from service.demo.stories import Teller
+from service.demo.stories_closing import tell as tell_closing
 from service.demo.stories_deals import tell as tell_deals
 from service.demo.stories_people import tell as tell_people
 from service.demo.traffic import Traffic
@@ -67,6 +68,7 @@ def build_world(until: date, seed: int = 7, scale: float = 1.0) -> World:
     teller = Teller(scene)
     tell_deals(teller)
     tell_people(teller, shop)
+    tell_closing(teller, shop)
     return World(
         until=until,
         sources=scene.book.close(),

@@ -4,6 +4,7 @@ import itertools
 from collections import Counter, defaultdict
 from decimal import Decimal
 
+from service.demo.arrivals import fact_arrival
 from service.demo.leads import AWAY
 
 
@@ -206,3 +207,24 @@ def test_spend_restated(seen) -> None:
         "meta_ads",
         "microsoft_ads",
     }
+
+
+def test_month_restated(told) -> None:
+    """What moves the month comes in after it, and before the end of the year."""
+    closing = told.year.closing
+    assert told.year.date_of(closing).day == 1
+    assert told.deal("D-story-discount")[-2:] == [("won", "16800.00"), ("won", "15600.00")]
+    assert told.order("O-story-returned") == [("completed", "247.00"), ("refunded", "247.00")]
+    for order in ("O-story-returned", "O-story-login", "O-story-clicked"):
+        bought = next(f for f in told.of("order") if f["order"]["id"] == order)
+        assert 0 < closing - told.day(bought) < 28
+    known = told.by("anonymous_id", "a-story-login-telephone", "identify")
+    assert [fact["identifiers"]["user_id"] for fact in known] == ["u-story-login"]
+    moved = [known[0]] + [
+        [fact for fact in told.of(kind) if fact[kind]["id"] == name][-1]
+        for kind, name in (("deal", "D-story-discount"), ("order", "O-story-returned"))
+    ]
+    assert [told.day(fact) - closing for fact in moved] == [1, 2, 3]
+    (click,) = told.by("email", "clicked@clicked-home.example", "touch")
+    assert told.day(click) == closing - 1
+    assert fact_arrival("email", click).day == 1
