@@ -38,6 +38,9 @@ class Changed:
     tone: str
 
 
+BETWEEN_CHANNELS = Changed("between channels only", "0", "")
+
+
 @dataclass(frozen=True)
 class Row:
     """A line of the table: then, the causes shown, now. `was` and `is_now` explain the two ends."""
@@ -179,17 +182,19 @@ def _moved(found: Report, cause: str) -> bool:
 
 
 def _told_causes(found: Report, formatter: Formatter) -> list[dict[str, Any]]:
-    return [
-        {
+    def told(cause: Report) -> dict[str, Any]:
+        amount, moved = cause["difference"], _moved(found, cause["cause"])
+        by_cause = difference(amount, found["measure"], formatter)
+        return {
             "cause": cause["cause"],
             "title": words.CAUSES[cause["cause"]],
             "meaning": cause["meaning"],
             "count": cause["facts"]["count"],
-            "difference": difference(cause["difference"], found["measure"], formatter),
-            "moved": bool(cause["difference"]) or _moved(found, cause["cause"]),
+            "difference": by_cause if amount or not moved else BETWEEN_CHANNELS,
+            "moved": bool(amount) or moved,
         }
-        for cause in found["causes"]
-    ]
+
+    return [told(cause) for cause in found["causes"]]
 
 
 def _rows(

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from tests.api.harness import Service, order, running, touch
+from tests.api.harness import Service, event, order, running, touch
 from tests.api.test_api_campaigns import rule
 from tests.api.test_api_configuration import draft, publish
 from tests.web.conftest import Clock
@@ -74,6 +74,35 @@ async def test_each_cause_has_its_part_to_the_cent(
     row = re.search(r"<b>Paid search</b>.*?</tr>", page, re.S)
     assert row is not None
     assert text_of(row[0]) == "Paid search €100.00 −€30.25 +€7.50 €77.25 −€22.75"
+
+
+async def test_what_moves_between_channels_alone_is_said_so(
+    service: Service, reading: httpx.AsyncClient
+) -> None:
+    """Who had seen the ad on a telephone turns out to be the buyer."""
+    await service.tell(
+        touch("telephone", "2026-03-04T10:00:00Z", "facebook/cpc"),
+        touch("a-1", "2026-03-05T10:00:00Z", "google/cpc"),
+        order("a-1", "2026-03-06T10:00:00Z", "100.00"),
+    )
+    then = (await service.ask("/v1/roi"))["meta"]["watermark"]
+    service.clock.now += timedelta(hours=1)
+    for browser in ("telephone", "a-1"):
+        known = {"anonymous_id": browser, "user_id": "u-1"}
+        await service.tell(event("identify", "2026-03-07T10:00:00Z", known))
+    await service.ask("/v1/roi")
+    asked = f"{MARCH.replace('linear', 'first_touch')}&since={then}"
+    page = (await reading.get(f"/changes?{asked}")).text
+    assert "Revenue of these days is what it was: €100.00." in unescape(page)
+    assert "Identity between channels only" in cause(page, "Identity")
+    assert "New facts no change" in cause(page, "New facts")
+    moved = [text_of(row) for row in re.findall(r"<b>Paid s.*?</tr>", page, re.S)]
+    assert moved == [
+        "Paid social €0.00 +€100.00 €100.00 +€100.00",
+        "Paid search €100.00 −€100.00 €0.00 −€100.00",
+    ]
+    card = (await reading.get(f"/changes/card?{asked}")).text
+    assert "Identity between channels only" in text_of(card)
 
 
 async def test_a_number_then_is_explained_as_it_was(
