@@ -15,7 +15,7 @@ from scipy import sparse
 from service.attribution.credit import allocate_journeys
 from service.attribution.journeys import JourneyArrays
 from service.attribution.models import parse_model
-from service.attribution.paths import Paths, collect_paths, offsets_of, row_elements
+from service.attribution.paths import Paths, collect_paths, row_elements
 from service.attribution.population import fit, fit_draws
 from service.attribution.weights import weigh
 from service.kit.money import COUNT_UNIT
@@ -37,11 +37,10 @@ DRAWN = ("markov", "shapley")
 def rules(world: Any) -> dict[str, list[int]]:
     """Conversions and value of each channel under three rule models, in whole units."""
     won = np.flatnonzero(world["won"])
-    starts = world["offsets"][won]
-    sizes = world["offsets"][won + 1] - starts
-    steps = row_elements(starts, sizes)
+    sizes = np.diff(world["offsets"])[won]
+    steps = row_elements(world["offsets"][won], sizes)
     channel, nobody = world["codes"][steps], np.zeros(len(steps), np.int8)
-    offsets = offsets_of(sizes)
+    offsets = np.concatenate(([0], np.cumsum(sizes)))
     moments, ends = np.zeros(len(steps), np.int64), np.zeros(len(won), np.int64)
     arrays = JourneyArrays(offsets, moments, channel, nobody.astype(np.bool_), nobody, ends)
     found = {}
