@@ -28,7 +28,7 @@ from service.demo.arrivals import fact_arrival, rate_arrival, spend_arrival
 from service.demo.world import build_world
 from service.kit.errors import Conflict, NotFound, Refusal, ThroughlineError
 from service.kit.time import to_micros
-from service.ledger.append import Batch, NewFact, append
+from service.ledger.append import Batch, NewFact, Refused, append
 from service.ledger.keys import Caller, ensure_source_id
 from service.ledger.read import last_seq
 
@@ -63,7 +63,9 @@ def load_demo(
     done = 0
     for chunk in _chunks(facts):
         told = [Batch(list(run)) for _, run in groupby(chunk, key=lambda fact: fact.source_id)]
-        done += sum(receipt.accepted for receipt in append(engine, told))
+        for receipt in append(engine, told):
+            _check(receipt.refused)
+            done += receipt.accepted
         progress(done, len(facts))
     return done
 
@@ -82,7 +84,7 @@ def _demo_facts(engine: Engine, reader: IdentifierReader, now: datetime) -> Iter
         arrival: Callable[[Any], datetime],
     ) -> Iterator[NewFact]:
         batch = collected(items, sender_for(engine, source, reader, now))
-        _check(batch)
+        _check(batch.refused)
         for item, fact in zip(items, batch.facts, strict=True):
             told_at = to_micros(min(arrival(item), now))
             # What names no moment of its own happened, as far as anybody knows, when it was told.
@@ -113,9 +115,9 @@ def _chunks(items: Iterable[Any]) -> Iterator[list[Any]]:
         yield chunk
 
 
-def _check(batch: Batch) -> None:
-    if batch.refused:
-        first = batch.refused[0]
+def _check(refused: Sequence[Refused]) -> None:
+    if refused:
+        first = refused[0]
         raise ThroughlineError(
             "demo_refused", f"{first.code} at {first.field}: {first.detail}; {first.raw[:300]}"
         )

@@ -24,12 +24,12 @@ class Chain:
     """The walks of p paths over k-gram states, not yet counted.
 
     Attributes:
-        offsets: int64[p + 1] and `walk` int64[w]: the states of each path, equal ones collapsed.
+        offsets: int64[p + 1] and `walk` int[w]: the states of each path, equal ones collapsed.
         states: int64[states, order], the channels of each state, -1 where it is shorter.
     """
 
     offsets: Ints
-    walk: Ints
+    walk: NDArray[np.signedinteger]
     states: Ints
 
     @property
@@ -83,7 +83,7 @@ def _windows(paths: Paths, offsets: Ints, order: int) -> NDArray[np.signedintege
     return keys
 
 
-def _collapsed(offsets: Ints, walk: Ints, states: Ints) -> Chain:
+def _collapsed(offsets: Ints, walk: NDArray[np.signedinteger], states: Ints) -> Chain:
     keep = np.ones(len(walk), dtype=np.bool_)
     keep[1:] = walk[1:] != walk[:-1]
     keep[offsets[:-1]] = True
@@ -136,17 +136,17 @@ def statistics_of(chain: Chain) -> Statistics:
     )
 
 
-def _counter(columns: Ints, offsets: Ints, width: int) -> sparse.csr_array:
+def _counter(columns: NDArray[np.signedinteger], offsets: Ints, width: int) -> sparse.csr_array:
     """A one for each column, those of a path from one offset to the next; ones on one place add up."""
     ones = np.ones(len(columns))
     return sparse.csr_array((ones, columns, offsets), shape=(len(offsets) - 1, width))
 
 
-def numbered(keys: NDArray[np.signedinteger], limit: int) -> tuple[Ints, Ints]:
-    """The distinct keys, all from 0 to below the limit, ascending; int64, the place of each key."""
+def numbered(keys: NDArray[np.signedinteger], limit: int) -> tuple[Ints, NDArray[np.signedinteger]]:
+    """The distinct keys, all from 0 to below the limit, ascending; the place of each key."""
     if limit > LARGEST_CHAIN:
         distinct, place = np.unique(keys, return_inverse=True)
-        return distinct.astype(np.int64, copy=False), place.astype(np.int64, copy=False)
+        return distinct.astype(np.int64, copy=False), place
     # Looked up instead of sorted: a tenth of the time.
     seen = np.zeros(limit, dtype=np.bool_)
     keys = keys.astype(np.intp, copy=False)

@@ -65,7 +65,9 @@ def _erased(identifiers: frozenset[str], reader: IdentifierReader) -> Erased:
 
     def named_in(text: str) -> bool:
         said = _said(text)
-        return (bool(values) and any(spelled.search(part) for _, part in said)) or any(
+        return any(
+            part in identifiers or (values and spelled.search(part)) for _, part in said
+        ) or any(
             is_his(kind, word)
             for field, word in _words(said)
             for kind in (kinds if len(word) >= SHORT else own_names.get(_plain(field), ()))

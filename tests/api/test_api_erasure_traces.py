@@ -29,6 +29,13 @@ async def test_a_conflict_in_the_quarantine_names_her_too(fresh: Service) -> Non
     assert "canary" not in held(fresh, "quarantine")
 
 
+async def test_a_conflict_names_her_by_a_short_id_too(fresh: Service) -> None:
+    first = touch({"user_id": "42"}, "2026-03-01T10:00:00Z")
+    await fresh.tell(first)
+    await fresh.post([{**first, "occurred_at": "2026-03-02T10:00:00Z"}])
+    assert (await erased(fresh, user_id="42"))["quarantined"] == 1
+
+
 async def test_an_address_in_the_id_of_a_fact_goes(fresh: Service) -> None:
     await fresh.tell(
         {**touch({"email": EMAIL}, "2026-03-01T10:00:00Z"), "id": f"signup:{EMAIL.upper()}"},
